@@ -1,0 +1,6 @@
+"""Numeric operations, one file a backend where the backends differ."""
+
+from ulmfit_keras.ops.lstm import lstm
+from ulmfit_keras.ops.lstm_reference import lstm_step
+
+__all__ = ["lstm", "lstm_step"]

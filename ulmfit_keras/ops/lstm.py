@@ -1,0 +1,44 @@
+"""The LSTM over a whole sequence, by the fastest way of each backend."""
+
+import importlib
+
+import keras
+
+from ulmfit_keras.ops import lstm_reference
+
+
+def lstm(
+    x, initial_h, initial_c, kernel, recurrent_kernel, bias, portable=False
+):
+    """Run an LSTM over a batch of sequences.
+
+    The weights are plain arguments, so a recurrent kernel with dropped
+    entries (DropConnect, Merity et al. 2017, section 2) runs as fast as a
+    whole one. All arguments share one dtype.
+
+    Args:
+        x: (B, T, D), the inputs; padded steps are read like any other.
+        initial_h: (B, H), the output before the first step.
+        initial_c: (B, H), the cell state before the first step.
+        kernel: (D, 4H), gates in the order i, f, c, o.
+        recurrent_kernel: (H, 4H).
+        bias: (4H,).
+        portable: use only operations that run on every device, for a graph
+            that is to be saved. Defaults to False.
+
+    Returns:
+        The outputs (B, T, H) and the states h (B, H) and c (B, H) after the
+        last step.
+
+    Example:
+
+    ```python
+    outputs, h, c = lstm(x, h, c, kernel, recurrent_kernel, bias)
+    ```
+    """
+    backend = keras.backend.backend()
+    if portable and backend == "torch":
+        run = lstm_reference.lstm
+    else:
+        run = importlib.import_module(f"ulmfit_keras.ops.lstm_{backend}").lstm
+    return run(x, initial_h, initial_c, kernel, recurrent_kernel, bias)
