@@ -1,0 +1,110 @@
+"""The one place that reaches into Keras' optimizers.
+
+Keras has no public way to give variables learning rates of their own within
+one optimizer. Three methods of the optimizer are replaced on the instance:
+
+- `update_step(gradient, variable, learning_rate)`, documented by Keras as the
+  method that subclasses write, or on torch its parallel form;
+- `_apply_weight_decay(variables)`, which reads the rate by itself, through
+- `_get_current_learning_rate()`.
+
+`tests/optimizers/test_keras_hooks.py` fails when Keras changes one of them.
+"""
+
+import keras
+from keras import ops
+
+HOOKS = (
+    "update_step",
+    "_apply_weight_decay",
+    "_get_current_learning_rate",
+    "_get_variable_index",
+    "_use_weight_decay",
+)
+
+
+def scale_learning_rates(optimizer, multiplier_of):
+    """Makes an optimizer use a multiple of its rate for each variable.
+
+    Args:
+        optimizer: Keras optimizer, changed in place.
+        multiplier_of: function from the index of a variable, in the order the
+            optimizer was built with, to the factor of its learning rate.
+
+    Raises:
+        NotImplementedError: if the optimizer lacks one of the hooks.
+        ValueError: if the optimizer has been changed like this before.
+    """
+    if "update_step" in vars(optimizer):
+        raise ValueError(
+            "An optimizer can be wrapped once only, its rates would be scaled "
+            f"twice. Make a new one. Received: {optimizer.name}"
+        )
+    missing = [name for name in HOOKS if not hasattr(optimizer, name)]
+    if missing or hasattr(optimizer, "inner_optimizer"):
+        raise NotImplementedError(
+            "Learning rates per group need a plain Keras optimizer with the "
+            f"methods {list(HOOKS)}. Wrap the plain optimizer first and put "
+            "other wrappers around the result. "
+            f"Received: {type(optimizer).__name__} of keras "
+            f"{keras.__version__} without {missing}"
+        )
+    update_step = optimizer.update_step
+    apply_weight_decay = optimizer._apply_weight_decay
+    current_learning_rate = optimizer._get_current_learning_rate
+    decay_multiplier = None
+
+    def by_multiplier(variables):
+        """Lists of positions in `variables` with a common multiplier."""
+        positions = {}
+        for i, variable in enumerate(variables):
+            index = optimizer._get_variable_index(variable)
+            positions.setdefault(multiplier_of(index), []).append(i)
+        return positions.items()
+
+    def scaled_update_step(gradient, variable, learning_rate):
+        index = optimizer._get_variable_index(variable)
+        rate = ops.multiply(learning_rate, multiplier_of(index))
+        return update_step(gradient, variable, rate)
+
+    def scaled_parallel_update_step(gradients, variables, learning_rate):
+        # Nadam advances this product in every call, but is to do so in every
+        # step: each group starts from the value before the step.
+        product = getattr(optimizer, "_u_product", None)
+        before = None if product is None else ops.copy(product)
+        for multiplier, positions in by_multiplier(variables):
+            if before is not None:
+                product.assign(before)
+            parallel_update_step(
+                [gradients[i] for i in positions],
+                [variables[i] for i in positions],
+                ops.multiply(learning_rate, multiplier),
+            )
+
+    def scaled_learning_rate():
+        rate = current_learning_rate()
+        if decay_multiplier is None:
+            return rate
+        return ops.multiply(rate, decay_multiplier)
+
+    def scaled_weight_decay(variables):
+        nonlocal decay_multiplier
+        variables = [v for v in variables if optimizer._use_weight_decay(v)]
+        for multiplier, positions in by_multiplier(variables):
+            decay_multiplier = multiplier
+            try:
+                apply_weight_decay([variables[i] for i in positions])
+            finally:
+                decay_multiplier = None
+
+    replacements = {
+        "update_step": scaled_update_step,
+        "_apply_weight_decay": scaled_weight_decay,
+        "_get_current_learning_rate": scaled_learning_rate,
+    }
+    if hasattr(optimizer, "_parallel_update_step"):
+        parallel_update_step = optimizer._parallel_update_step
+        replacements["_parallel_update_step"] = scaled_parallel_update_step
+    for name, replacement in replacements.items():
+        # Not `setattr`: Keras tracks what is set on an optimizer.
+        object.__setattr__(optimizer, name, replacement)

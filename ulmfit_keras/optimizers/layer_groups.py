@@ -1,0 +1,88 @@
+"""The layers of any model as groups, lowest first."""
+
+import re
+import sys
+
+import keras
+
+
+def layer_groups(model):
+    """Splits a model's layers into groups for discriminative fine-tuning.
+
+    The groups are, for
+
+    - a model that has a `layer_groups()` method: what it returns;
+    - a KerasHub task or backbone, or a model around one, whose blocks are
+      numbered layers: "embeddings", one group for each block, and "head" for
+      all that follows the last block, such as the pooler;
+    - any other model: one group for each of its layers that has trainable
+      weights, in the model's order.
+
+    In a deep model of the last kind a rate that falls with every layer soon
+    vanishes; write coarser groups by hand there.
+
+    Args:
+        model: a built `keras.Model`.
+
+    Returns:
+        List of (name, [patterns]) for `DiscriminativeOptimizer`. A pattern
+        finds a layer by its name, wherever the model itself is placed.
+
+    Raises:
+        ValueError: if no layer has trainable weights.
+
+    Example:
+
+    ```python
+    layer_groups(keras_hub.models.BertTextClassifier(...))
+    # [("embeddings", ["(^|/)token_embedding/", ...]),
+    #  ("transformer_layer_0", ["(^|/)transformer_layer_0/"]), ...,
+    #  ("head", ["(^|/)pooled_dense/", "(^|/)logits/"])]
+    ```
+    """
+    own = getattr(model, "layer_groups", None)
+    if own is not None:
+        return own()
+    layers = []
+    for layer in model.layers:
+        opened = layer.layers if _has_blocks(layer) else [layer]
+        layers += [item for item in opened if item not in layers]
+    layers = [layer for layer in layers if layer.trainable_variables]
+    if not layers:
+        raise ValueError(
+            "The model has no layer with trainable weights. Build it first, "
+            "and freeze layers through the optimizer, not through "
+            f"`layer.trainable`. Received: model={model}"
+        )
+    if not any(map(_has_blocks, [model, *model.layers])):
+        return [_group(layer.name, [layer]) for layer in layers]
+    blocks = [i for i, layer in enumerate(layers) if _is_block(layer)]
+    starts = [*blocks, blocks[-1] + 1]
+    groups = [
+        ("embeddings", layers[: blocks[0]]),
+        *((layers[i].name, layers[i:j]) for i, j in zip(starts, starts[1:])),
+        ("head", layers[starts[-1] :]),
+    ]
+    return [_group(name, members) for name, members in groups if members]
+
+
+def _group(name, layers):
+    return name, [f"(^|/){re.escape(layer.name)}/" for layer in layers]
+
+
+def _has_blocks(layer):
+    """Whether this is a KerasHub backbone with numbered blocks."""
+    # Whoever has such a layer has imported the library.
+    keras_hub = sys.modules.get("keras_hub")
+    return (
+        keras_hub is not None
+        and isinstance(layer, keras_hub.models.Backbone)
+        and any(_is_block(inner) for inner in layer.layers)
+    )
+
+
+def _is_block(layer):
+    """Whether this is a numbered layer that is made of layers."""
+    return re.search(r"_\d+$", layer.name) and any(
+        isinstance(part, keras.Layer) for part in vars(layer).values()
+    )
