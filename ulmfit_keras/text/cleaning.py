@@ -3,6 +3,7 @@
 import re
 
 # Only what `re` and RE2 (the TensorFlow path) read alike; applied in order.
+# The ampersand is last, so that "&amp;lt;" stands for "&lt;" and not for "<".
 HTML_REPLACEMENTS = (
     (r"<(?:br|BR|Br) ?/?>", "\n"),
     (r"&(?:nbsp|#160);", " "),

@@ -51,6 +51,7 @@ _SPECIAL = frozenset(SPECIAL_TOKENS)
 
 # Opens a field of a text made of several columns; see `join_fields`.
 FIELD_SEPARATOR = "\x1f"
+APOSTROPHES = "\u2018\u2019"  # read as '
 MIN_REPEATS = 3
 
 
@@ -58,10 +59,11 @@ class _Patterns:
     """The character tables up to a code point as regular expressions."""
 
     def __init__(self, limit):
-        kinds = characters.kinds()[:limit]
+        properties = characters.properties()[:limit]
+        kinds = properties & characters.KIND_MASK
         word = characters.ranges(kinds == characters.WORD)
         space = characters.ranges(kinds == characters.SPACE)
-        digit = characters.ranges(characters.is_digit()[:limit])
+        digit = characters.ranges(properties & characters.DIGIT > 0)
         self.words = re.compile(
             f"(?:(?<=[{word}])'(?=[{word}]))?[{word}]+"
             f"|{FIELD_SEPARATOR}|[^{word}{space}]"
@@ -97,7 +99,6 @@ def lower(word):
     return word.translate(_lower_case())
 
 
-@functools.lru_cache(maxsize=1 << 18)
 def _case_marked(word):
     """A word as its tokens: perhaps a mark, then its lower case."""
     low = lower(word)
@@ -105,12 +106,16 @@ def _case_marked(word):
         return (UNKNOWN,)  # a text cannot forge a mark
     if word[0] == low[0] or len(word) == 1:
         return (low,)
-    has_upper_case = characters.has_upper_case()
-    if not any(has_upper_case[ord(c)] for c in word):
+    properties = characters.properties()
+    if not any(properties[ord(c)] & characters.LOWER_CASE_LETTER for c in word):
         return (UPPER_CASE, low)
     if word[1:] == low[1:]:
         return (CAPITALISED, low)
     return (low,)
+
+
+_cached_case_marked = functools.lru_cache(maxsize=1 << 18)(_case_marked)
+_MAX_CACHED_LENGTH = 40  # so that no text can fill the memory with the cache
 
 
 def _counted(words, is_word):
@@ -131,7 +136,12 @@ def _segment_tokens(segment, patterns):
     for word, repeats in _counted(
         patterns.words.findall(segment), patterns.is_word
     ):
-        marked = (FIELD,) if word == FIELD_SEPARATOR else _case_marked(word)
+        if word == FIELD_SEPARATOR:
+            marked = (FIELD,)
+        elif len(word) <= _MAX_CACHED_LENGTH:
+            marked = _cached_case_marked(word)
+        else:
+            marked = _case_marked(word)
         if repeats >= MIN_REPEATS:
             tokens += (REPEATED_WORD, str(repeats), *marked)
         else:
@@ -154,8 +164,10 @@ def split_words(text):
     >>> split_words("Soooo GOOD, isn't it?")[:6]
     ['s', 'xxrep', '4', 'o', 'xxup', 'good']
     """
-    text = replace_html(to_valid_text(text)).replace("\u2019", "'")
+    text = replace_html(to_valid_text(text))
     if not text.isascii():
+        for quote in APOSTROPHES:
+            text = text.replace(quote, "'")
         text = _ignored().sub("", text)
     patterns = _patterns(text.isascii())
     tokens, end = [], 0
@@ -175,12 +187,20 @@ def join_fields(fields):
     """Join several columns of a row into one text with `xxfld` marks.
 
     Args:
-        fields: the texts of a row's columns, in order.
+        fields: the texts of a row's columns, in order, str or bytes.
 
     Returns:
         One str; the tokenizers read its marks as `xxfld 1 … xxfld 2 …`.
+        A mark is the control character U+001F, the only one with a meaning;
+        those in the fields become spaces.
+
+    Example:
+
+    >>> split_words(join_fields(["a title", "a body"]))
+    ['xxfld', '1', 'a', 'title', 'xxfld', '2', 'a', 'body']
     """
+    texts = (to_valid_text(field) for field in fields)
     return " ".join(
         f"{FIELD_SEPARATOR} {number} {text.replace(FIELD_SEPARATOR, ' ')}"
-        for number, text in enumerate(fields, start=1)
+        for number, text in enumerate(texts, start=1)
     )
