@@ -1,0 +1,13 @@
+"""KerasHub models of AWD-LSTM, and how ULMFiT trains them."""
+
+from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
+from ulmfit_keras.models.awd_lstm_causal_lm import AWDLSTMCausalLM
+from ulmfit_keras.models.dropout_rates import DROPOUT_RATES
+from ulmfit_keras.models.stream_language_model import StreamLanguageModel
+
+__all__ = [
+    "AWDLSTMBackbone",
+    "AWDLSTMCausalLM",
+    "DROPOUT_RATES",
+    "StreamLanguageModel",
+]
