@@ -1,0 +1,343 @@
+"""Tables of texts and labels, from files, data frames or lists."""
+
+import collections
+import dataclasses
+import math
+import numbers
+import pathlib
+
+from ulmfit_keras.data import table_formats
+from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.errors import listing
+from ulmfit_keras.data.text_files import file_format
+from ulmfit_keras.text.cleaning import to_valid_text
+from ulmfit_keras.text.word_splitting import join_fields
+
+PROBLEM_TYPES = ("single_label", "multi_label", "regression")
+_MISSING_TYPES = ("NAType", "NaTType")  # of pandas
+
+
+@dataclasses.dataclass
+class TextTable:
+    """Texts, perhaps with labels, and what was met on reading them.
+
+    Attributes:
+        texts: list of str.
+        labels: None, or one label a text: a str (single label), a list of
+            str (multi-label) or a float (regression).
+        source: where the table comes from, for messages.
+        problems: `{problem: [rows]}`, such as `{"empty_text": ["row 3"]}`.
+            Rows under `"skipped"` are not in the table.
+        rows: what each row is called in messages: the row of a CSV file as
+            a spreadsheet counts it (the names of the columns are row 1), the
+            line of a JSON lines file, a place counted from 0, or a file name.
+            Defaults to places counted from 0.
+    """
+
+    texts: list
+    labels: list | None = None
+    source: str = "the table"
+    problems: dict = dataclasses.field(default_factory=dict)
+    rows: list | None = None
+
+    def __post_init__(self):
+        if self.labels is not None and len(self.labels) != len(self.texts):
+            raise DataError(
+                "Texts and labels must be equally many. Received: "
+                f"{len(self.texts)} texts and {len(self.labels)} labels"
+            )
+        if self.rows is None:
+            self.rows = [f"row {row}" for row in range(len(self.texts))]
+
+    def __len__(self):
+        return len(self.texts)
+
+    def select(self, indices):
+        """A table of some of the rows.
+
+        Args:
+            indices: places of the rows, in the new order.
+
+        Returns:
+            A `TextTable` with the same source. It has no `problems`: those
+            belong to the table as it was read.
+        """
+        return TextTable(
+            [self.texts[i] for i in indices],
+            None if self.labels is None else [self.labels[i] for i in indices],
+            self.source,
+            {},
+            [self.rows[i] for i in indices],
+        )
+
+
+def read_table(
+    source,
+    text_column="text",
+    label_column="label",
+    problem_type="single_label",
+    label_delimiter=";",
+    on_bad_rows="raise",
+    encoding="utf-8",
+    delimiter=None,
+    quoting=True,
+):
+    """Read texts and labels from a file, a folder, a data frame or lists.
+
+    A missing text becomes an empty one. Empty texts are kept and counted.
+    Labels are names: white space around them is removed, and whole numbers
+    become their digits, so that the same labels are read from any format.
+
+    Args:
+        source: one of
+            a file .csv, .tsv, .jsonl or .parquet, which may be compressed
+            (.gz, .xz, .bz2; .zst with pyarrow); CSV and TSV begin with a row
+            of column names, and fields may hold newlines and quotes;
+            a folder with one folder of .txt files a class;
+            a pandas or Polars data frame;
+            a tuple `(texts, labels)`, or a list of texts.
+        text_column: name of the text column, or a list of names whose texts
+            are joined with `xxfld` marks.
+        label_column: name of the label column, or None for no labels.
+        problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
+        label_delimiter: separates the labels of a row when `problem_type` is
+            `"multi_label"`. Cells may hold lists instead.
+        on_bad_rows: `"raise"` an error, or `"skip"` the row and count it,
+            for rows that cannot be parsed or have no label. What concerns
+            the whole file (encoding, columns) always raises.
+        encoding: encoding of a text file.
+        delimiter: separates the columns of .csv (a comma by default) and
+            .tsv (a tab).
+        quoting: False to read quotation marks in .csv and .tsv as ordinary
+            characters.
+
+    Returns:
+        A `TextTable`.
+
+    Raises:
+        DataError: if the data cannot be used: a missing column (with the
+            columns found), a wrong encoding (with the likely one), no rows,
+            bad rows (with their numbers), labels of mixed type such as 1 and
+            "1".
+        FileNotFoundError: if there is no such file.
+        ImportError: if the format needs a package that is not installed.
+        ValueError: if an argument is not one of the values above.
+
+    Example:
+
+    >>> table = read_table((["Good.", None], ["pos", "neg"]))
+    >>> table.texts, table.problems
+    (['Good.', ''], {'missing_text': ['row 1']})
+    """
+    _check_choice("problem_type", problem_type, PROBLEM_TYPES)
+    _check_choice("on_bad_rows", on_bad_rows, ("raise", "skip"))
+    text_columns = (
+        [text_column] if isinstance(text_column, str) else list(text_column)
+    )
+    label_columns = [] if label_column is None else [label_column]
+    if _is_listed(source):
+        columns = source if _is_pair(source) else (source,)
+        name, table = "the lists", table_formats.read_lists(columns)
+        text_columns, label_columns = columns[:1], columns[1:]
+    elif hasattr(source, "columns"):
+        name = "the data frame"
+        table = table_formats.read_frame(source, text_columns + label_columns)
+    elif isinstance(source, (str, pathlib.Path)):
+        name = str(source)
+        table = _read_path(
+            pathlib.Path(source),
+            text_columns + label_columns,
+            encoding,
+            delimiter,
+            quoting,
+        )
+    else:
+        raise ValueError(
+            "`source` must be a path, a data frame, a tuple (texts, labels) "
+            f"or a list of texts. Received: {type(source).__name__}"
+        )
+    parse_label = _LABEL_PARSERS[problem_type]
+    bad_rows, problems = table.bad_rows, table.counts
+    found = collections.defaultdict(list, problems)
+    texts, labels, rows = [], [], []
+    for row, cells in zip(table.rows, table.cells, strict=True):
+        try:
+            text = _parse_texts(cells[: len(text_columns)], row, found)
+            if label_columns:
+                labels.append(
+                    parse_label(cells[-1], label_delimiter, row, found)
+                )
+        except _BadCell as error:
+            bad_rows.append((row, str(error)))
+            continue
+        texts.append(text)
+        rows.append(row)
+    if bad_rows and on_bad_rows == "raise":
+        reasons = [f"{row}: {reason}" for row, reason in bad_rows]
+        raise DataError(
+            f"{len(bad_rows)} of {len(rows) + len(bad_rows)} rows of {name} "
+            'cannot be used. Correct them, or pass on_bad_rows="skip" to '
+            f"leave them out and count them. Received: {listing(reasons)}"
+        )
+    if not rows:
+        raise DataError(
+            f"{name} has no rows that can be used. Received: "
+            f"{len(bad_rows)} bad rows"
+        )
+    if label_columns and problem_type != "regression":
+        labels = _names(labels, rows, name)
+    if bad_rows:
+        found["skipped"] = [f"{row}: {why}" for row, why in bad_rows]
+    return TextTable(
+        texts, labels if label_columns else None, name, dict(found), rows
+    )
+
+
+def _check_choice(argument, value, choices):
+    if value not in choices:
+        raise ValueError(
+            f"`{argument}` must be one of {choices}. Received: "
+            f"{argument}={value!r}"
+        )
+
+
+def _is_pair(source):
+    return isinstance(source, tuple) and len(source) == 2
+
+
+def _is_listed(source):
+    return isinstance(source, (list, tuple)) or hasattr(source, "tolist")
+
+
+def _read_path(path, wanted, encoding, delimiter, quoting):
+    if path.is_dir():
+        with_labels = len(wanted) > 1
+        return table_formats.read_folder(path, with_labels, encoding)
+    suffix = file_format(path)
+    if suffix in (".csv", ".tsv"):
+        delimiter = delimiter or ("," if suffix == ".csv" else "\t")
+        return table_formats.read_csv(
+            path, wanted, delimiter, quoting, encoding
+        )
+    if suffix in (".jsonl", ".ndjson"):
+        return table_formats.read_json_lines(path, wanted, encoding)
+    if suffix == ".parquet":
+        return table_formats.read_parquet(path, wanted)
+    raise ValueError(
+        "A table must be a folder or a file .csv, .tsv, .jsonl or .parquet, "
+        "perhaps with .gz, .xz, .bz2 or .zst after it. Received: "
+        f"{str(path)!r}"
+    )
+
+
+class _BadCell(Exception):
+    """A cell that makes its row unusable."""
+
+
+def _is_missing(cell):
+    return (
+        cell is None
+        or (isinstance(cell, numbers.Real) and math.isnan(cell))
+        or type(cell).__name__ in _MISSING_TYPES
+    )
+
+
+def _parse_texts(cells, row, found):
+    fields = [_parse_text(cell, row, found) for cell in cells]
+    if not any(field.strip() for field in fields):
+        missing = all(_is_missing(cell) for cell in cells)
+        found["missing_text" if missing else "empty_text"].append(row)
+    return fields[0] if len(fields) == 1 else join_fields(fields)
+
+
+def _parse_text(cell, row, found):
+    if _is_missing(cell):
+        return ""
+    if isinstance(cell, bytes):
+        try:
+            cell = cell.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _BadCell(f"bytes that are not UTF-8 ({error})") from error
+    if isinstance(cell, numbers.Number):
+        found["number_as_text"].append(row)
+        return str(cell)
+    if not isinstance(cell, str):
+        raise _BadCell(f"a {type(cell).__name__} where a text should be")
+    text = to_valid_text(cell)
+    if text != cell:
+        found["lone_surrogates"].append(row)
+    if "\0" in text:
+        found["nul_characters"].append(row)
+    return text
+
+
+def _parse_name(cell, delimiter, row, found):
+    """A class as it was given: a str, an int or a bool."""
+    if _is_missing(cell) or (isinstance(cell, str) and not cell.strip()):
+        raise _BadCell("no label")
+    if isinstance(cell, str):
+        name = to_valid_text(cell).strip()
+        if name != cell:
+            found["label_white_space"].append(row)
+        return name
+    if hasattr(cell, "item") and not hasattr(cell, "__len__"):
+        cell = cell.item()  # a NumPy scalar
+    if isinstance(cell, float) and cell.is_integer():
+        return int(cell)  # pandas has no missing values in columns of ints
+    if isinstance(cell, int):
+        return cell
+    raise _BadCell(
+        f"the label {cell!r} is neither a name nor a whole number (for real "
+        'numbers pass problem_type="regression")'
+    )
+
+
+def _parse_names(cell, delimiter, row, found):
+    """The classes of a row; there may be none."""
+    if _is_missing(cell):
+        return []
+    if isinstance(cell, str):
+        cell = [name for name in cell.split(delimiter) if name.strip()]
+    elif not isinstance(cell, (list, tuple)):
+        cell = [cell]
+    return [_parse_name(name, delimiter, row, found) for name in cell]
+
+
+def _parse_number(cell, delimiter, row, found):
+    if _is_missing(cell) or isinstance(cell, bool):
+        raise _BadCell("no number as label")
+    try:
+        number = float(cell)
+    except (TypeError, ValueError) as error:
+        raise _BadCell(f"the label {cell!r} is not a number") from error
+    if not math.isfinite(number):
+        raise _BadCell(f"the label {cell!r} is not finite")
+    return number
+
+
+_LABEL_PARSERS = {
+    "single_label": _parse_name,
+    "multi_label": _parse_names,
+    "regression": _parse_number,
+}
+
+
+def _names(labels, rows, source):
+    """Labels, or lists of labels, as str, unless their types are mixed."""
+    first_of_type = {}
+    for label, row in zip(labels, rows, strict=True):
+        for name in label if isinstance(label, list) else [label]:
+            kind = type(name).__name__
+            first_of_type.setdefault(kind, f"{name!r} in {row}")
+    if len(first_of_type) > 1:
+        raise DataError(
+            f"The labels of {source} are of mixed type, so that the same "
+            'class may stand there twice, as 1 and "1". Make all of them str '
+            f"or all of them int. Received: {', '.join(first_of_type.values())}"
+        )
+    return [
+        list(dict.fromkeys(map(str, label)))
+        if isinstance(label, list)
+        else str(label)
+        for label in labels
+    ]

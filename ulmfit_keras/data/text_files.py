@@ -1,0 +1,139 @@
+"""From a file, compressed or not, to its text, or to a clear error."""
+
+import bz2
+import gzip
+import importlib.util
+import lzma
+import pathlib
+import zlib
+
+from ulmfit_keras.data.errors import DataError
+
+
+def _decompress_zstandard(data):
+    if importlib.util.find_spec("pyarrow") is None:
+        raise ImportError(
+            "Reading .zst files needs pyarrow: "
+            'pip install "ulmfit_keras[recipes]"'
+        )
+    import pyarrow
+
+    source = pyarrow.BufferReader(data)
+    with pyarrow.input_stream(source, compression="zstd") as stream:
+        return stream.read()
+
+
+_DECOMPRESSORS = {
+    ".gz": gzip.decompress,
+    ".xz": lzma.decompress,
+    ".bz2": bz2.decompress,
+    ".zst": _decompress_zstandard,
+}
+_DAMAGES = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
+_BYTE_ORDER_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+
+
+def file_format(path):
+    """The suffix of a file without that of its compression.
+
+    Args:
+        path: a `pathlib.Path`, such as `reviews.csv.xz`.
+
+    Returns:
+        The suffix in lower case with its dot, such as `".csv"`.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _DECOMPRESSORS:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def read_bytes(path):
+    """The content of a file, decompressed if its suffix says so.
+
+    Args:
+        path: a path that may end in .gz, .xz, .bz2 or (with pyarrow) .zst.
+
+    Returns:
+        bytes.
+
+    Raises:
+        DataError: if the file is not in the format that its suffix claims.
+        FileNotFoundError: if there is no such file.
+    """
+    path = pathlib.Path(path)
+    data = path.read_bytes()
+    decompress = _DECOMPRESSORS.get(path.suffix.lower())
+    if decompress is None:
+        return data
+    try:
+        return decompress(data)
+    except _DAMAGES as error:
+        raise DataError(
+            f"{path} is damaged or not a {path.suffix} file ({error}). "
+            f"Write it anew. Received: {len(data)} bytes that begin with "
+            f"{data[:8]!r}"
+        ) from error
+
+
+def decode(data, encoding, source):
+    """Bytes as text, strictly: nothing is replaced or left out.
+
+    Args:
+        data: bytes.
+        encoding: name of the encoding. A byte order mark of UTF-8 is
+            removed.
+        source: what the data are, for the error.
+
+    Returns:
+        str.
+
+    Raises:
+        DataError: if the data are not in this encoding. It tells the line
+            and the encoding they are likely in.
+    """
+    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"
+    guess = _wide_encoding(data) if encoding == "utf-8-sig" else None
+    if guess is None:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as error:
+            place = error.start
+            guess = "cp1252"
+    else:
+        place = 0
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise DataError(
+            f"{source} is a spreadsheet or an archive, not a text file. Save "
+            f"it as CSV (UTF-8). Received: bytes {data[:8]!r}"
+        )
+    line = data.count(b"\n", 0, place) + 1
+    begin = max(data.rfind(b"\n", 0, place) + 1, place - 20)
+    sample = data[begin : place + 20].decode(guess, "replace")
+    raise DataError(
+        f"{source} is not in the encoding {encoding.removesuffix('-sig')} "
+        f"(line {line}). It is likely {guess}, in which this place reads "
+        f"{sample!r}: if that is right, pass encoding={guess!r}, or convert "
+        f"the file. Received: bytes {data[place : place + 8]!r} at offset "
+        f"{place}"
+    )
+
+
+def _wide_encoding(data):
+    """UTF-16 or UTF-32 if the data look like it, else None."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return encoding
+    # Without a mark, Latin letters in UTF-16 have a NUL as every other byte.
+    head = data[:1024]
+    for odd, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half = head[odd::2]
+        if len(half) > 1 and half.count(0) > 0.6 * len(half):
+            return encoding
+    return None
