@@ -2,36 +2,122 @@
 
 import tensorflow as tf
 
-from ulmfit_keras.ops.lstm_reference import lstm_cell
-
-
-def project(x, kernel, bias):
-    """Multiply all steps by the kernel at once: (B, T, D) to (T, B, 4H)."""
-    steps_first = tf.transpose(x, (1, 0, 2))
-    num_steps, batch_size = tf.unstack(tf.shape(steps_first)[:2])
-    flat = tf.reshape(steps_first, (-1, kernel.shape[0]))
-    projected = tf.matmul(flat, kernel) + bias
-    return tf.reshape(projected, (num_steps, batch_size, kernel.shape[1]))
-
 
 def lstm(x, h, c, kernel, recurrent_kernel, bias):
     """Run an LSTM in a `tf.while_loop`; see `ops.lstm`."""
-    projected = project(x, kernel, bias)
-    num_steps = tf.shape(projected)[0]
-    inputs = tf.TensorArray(projected.dtype, num_steps).unstack(projected)
-    outputs = tf.TensorArray(h.dtype, num_steps, element_shape=h.shape)
+    arguments = (x, h, c, kernel, recurrent_kernel, bias)
+    outputs, last_h, last_c = differentiable_lstm(
+        *(tf.convert_to_tensor(argument) for argument in arguments)
+    )
+    outputs.set_shape((x.shape[0], x.shape[1], h.shape[-1]))
+    return outputs, last_h, last_c
 
-    def body(t, h, c, outputs):
-        gates = inputs.read(t) + tf.matmul(h, recurrent_kernel)
-        h, c = lstm_cell(gates, c)
-        return t + 1, h, c, outputs.write(t, h)
 
-    _, h, c, outputs = tf.while_loop(
+@tf.custom_gradient
+def differentiable_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, b):
+    """An LSTM with a backward pass of its own.
+
+    TensorFlow's would add a product as large as the recurrent kernel to a sum
+    at every step, and read that kernel transposed. Here the loop finds the
+    gradient of the gates only, and one large product each gives that of the
+    weights.
+    """
+    batch_size = x.shape[0]
+    units = recurrent_kernel.shape[0]
+    x = tf.transpose(x, (1, 0, 2))
+    num_steps = tf.shape(x)[0]
+
+    def write_later(width):
+        return tf.TensorArray(
+            x.dtype, num_steps, element_shape=(batch_size, width)
+        )
+
+    def read(tensor):
+        return tf.TensorArray(x.dtype, num_steps).unstack(tensor)
+
+    projected = read(matmul(x, kernel) + b)
+
+    def forward(t, h, c, hs, cs, gates):
+        z = projected.read(t) + tf.matmul(h, recurrent_kernel)
+        i, f, candidate, o = tf.split(z, 4, axis=-1)
+        i, f, o = tf.sigmoid(i), tf.sigmoid(f), tf.sigmoid(o)
+        candidate = tf.tanh(candidate)
+        c = f * c + i * candidate
+        h = o * tf.tanh(c)
+        activations = tf.concat([i, f, candidate, o], axis=-1)
+        written = (hs.write(t, h), cs.write(t, c), gates.write(t, activations))
+        return t + 1, h, c, *written
+
+    start = (0, initial_h, initial_c)
+    kept = (write_later(units), write_later(units), write_later(4 * units))
+    _, h, c, *kept = tf.while_loop(
         lambda t, *_: t < num_steps,
-        body,
-        (0, h, c, outputs),
+        forward,
+        start + kept,
         maximum_iterations=num_steps,
     )
-    outputs = tf.transpose(outputs.stack(), (1, 0, 2))
-    outputs.set_shape((x.shape[0], x.shape[1], h.shape[-1]))
-    return outputs, h, c
+    hs, cs, gates = (array.stack() for array in kept)
+
+    def gradient(d_outputs, d_h, d_c):
+        d_outputs = read(tf.transpose(d_outputs, (1, 0, 2)))
+        states = read(cs)
+        states_before = read(tf.concat([initial_c[None], cs[:-1]], axis=0))
+        activations = read(gates)
+        transposed_kernel = tf.transpose(recurrent_kernel)
+
+        def backward(t, d_h, d_c, d_zs):
+            i, f, candidate, o = tf.split(activations.read(t), 4, axis=-1)
+            squashed = tf.tanh(states.read(t))
+            d_h += d_outputs.read(t)
+            d_c += d_h * o * (1 - squashed * squashed)
+            d_z = tf.concat(
+                [
+                    d_c * candidate * i * (1 - i),
+                    d_c * states_before.read(t) * f * (1 - f),
+                    d_c * i * (1 - candidate * candidate),
+                    d_h * squashed * o * (1 - o),
+                ],
+                axis=-1,
+            )
+            d_h = tf.matmul(d_z, transposed_kernel)
+            return t - 1, d_h, d_c * f, d_zs.write(t, d_z)
+
+        _, d_h, d_c, d_zs = tf.while_loop(
+            lambda t, *_: t >= 0,
+            backward,
+            (num_steps - 1, d_h, d_c, write_later(4 * units)),
+            maximum_iterations=num_steps,
+        )
+        d_zs = d_zs.stack()
+        d_x = tf.transpose(matmul(d_zs, tf.transpose(kernel)), (1, 0, 2))
+        hs_before = tf.concat([initial_h[None], hs[:-1]], axis=0)
+        # Summed in float32: bfloat16 loses small terms of a long sum.
+        d_b = tf.reduce_sum(tf.cast(d_zs, tf.float32), axis=(0, 1))
+        gradients = (
+            d_x,
+            d_h,
+            d_c,
+            matmul_steps(x, d_zs),
+            matmul_steps(hs_before, d_zs),
+            tf.cast(d_b, x.dtype),
+        )
+        return [
+            tf.raw_ops.PreventGradient(
+                input=value, message="ulmfit_keras.ops.lstm has no second one."
+            )
+            for value in gradients
+        ]
+
+    return (tf.transpose(hs, (1, 0, 2)), h, c), gradient
+
+
+def matmul(x, matrix):
+    """Multiply (T, B, D) by (D, F) in one product, to (T, B, F)."""
+    product = tf.matmul(tf.reshape(x, (-1, matrix.shape[0])), matrix)
+    return tf.reshape(product, (*tf.unstack(tf.shape(x)[:2]), matrix.shape[1]))
+
+
+def matmul_steps(x, d_zs):
+    """Sum of the products x[t]^T d_zs[t] over all steps, (D, F)."""
+    flat = (tf.reshape(tensor, (-1, tensor.shape[2])) for tensor in (x, d_zs))
+    return tf.matmul(*flat, transpose_a=True)
