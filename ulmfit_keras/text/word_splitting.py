@@ -58,10 +58,13 @@ MIN_REPEATS = 3
 class _Patterns:
     """The character tables up to a code point as regular expressions."""
 
-    def __init__(self, limit):
+    def __init__(self, limit, join_ideographs):
         properties = characters.properties()[:limit]
         kinds = properties & characters.KIND_MASK
-        word = characters.ranges(kinds == characters.WORD)
+        is_word = kinds == characters.WORD
+        if join_ideographs:
+            is_word |= kinds == characters.IDEOGRAPH
+        word = characters.ranges(is_word)
         space = characters.ranges(kinds == characters.SPACE)
         digit = characters.ranges(properties & characters.DIGIT > 0)
         self.words = re.compile(
@@ -75,9 +78,10 @@ class _Patterns:
 
 
 @functools.cache
-def _patterns(ascii_only):
+def _patterns(ascii_only, join_ideographs):
     # The small sets of ASCII make the common case several times faster.
-    return _Patterns(128 if ascii_only else sys.maxunicode + 1)
+    limit = 128 if ascii_only else sys.maxunicode + 1
+    return _Patterns(limit, join_ideographs)
 
 
 @functools.cache
@@ -149,12 +153,14 @@ def _segment_tokens(segment, patterns):
     return tokens
 
 
-def split_words(text):
+def split_words(text, join_ideographs=False):
     """Cut a text into words and marks.
 
     Args:
         text: str or bytes, of any length and content; bytes that are not
             UTF-8 and lone surrogates count as spaces.
+        join_ideographs: keep neighbouring ideographs in one token, for a
+            tokenizer that will cut them itself.
 
     Returns:
         A list of str. No `xxbos` is added.
@@ -169,7 +175,7 @@ def split_words(text):
         for quote in APOSTROPHES:
             text = text.replace(quote, "'")
         text = _ignored().sub("", text)
-    patterns = _patterns(text.isascii())
+    patterns = _patterns(text.isascii(), join_ideographs)
     tokens, end = [], 0
     for match in patterns.repeated_character.finditer(text):
         tokens += _segment_tokens(text[end : match.start()], patterns)
