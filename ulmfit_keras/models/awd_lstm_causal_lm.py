@@ -5,6 +5,10 @@ import keras_hub
 from keras import ops
 
 from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
+from ulmfit_keras.models.awd_lstm_causal_lm_preprocessor import (
+    AWDLSTMCausalLMPreprocessor,
+)
+from ulmfit_keras.models.task_mixin import TaskMixin
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
@@ -44,7 +48,7 @@ class DecoderBias(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
-class AWDLSTMCausalLM(keras_hub.models.CausalLM):
+class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
     """An AWD-LSTM that predicts the next word.
 
     The logits are hidden @ embeddings^T + bias: the output weights are the
@@ -74,6 +78,7 @@ class AWDLSTMCausalLM(keras_hub.models.CausalLM):
     """
 
     backbone_cls = AWDLSTMBackbone
+    preprocessor_cls = AWDLSTMCausalLMPreprocessor
 
     def __init__(self, backbone, preprocessor=None, **kwargs):
         # === Layers ===

@@ -1,0 +1,237 @@
+"""The ULMFiT classifier."""
+
+import keras
+import keras_hub
+
+from ulmfit_keras.layers import ActivationRegularization
+from ulmfit_keras.layers import ConcatPooling
+from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
+from ulmfit_keras.models.awd_lstm_text_classifier_preprocessor import (
+    AWDLSTMTextClassifierPreprocessor,
+)
+from ulmfit_keras.models.document_encoder import DocumentEncoder
+from ulmfit_keras.models.documents import as_documents
+from ulmfit_keras.models.documents import predict_documents
+from ulmfit_keras.models.problem_type import PROBLEM_TYPES
+from ulmfit_keras.models.problem_type import check_labels
+from ulmfit_keras.models.task_mixin import TaskMixin
+
+
+@keras.saving.register_keras_serializable("ulmfit_keras")
+class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
+    """An AWD-LSTM with a pooling head that classifies texts.
+
+    Source: Howard & Ruder 2018, section 3.3. The outputs at the last token,
+    their maximum and their mean over the document go through two blocks of
+    batch normalization, dropout and a dense layer, with a ReLU between them.
+    Long documents are read by a `DocumentEncoder`.
+
+    Batch normalization keeps its averages at the rate of torch (momentum
+    0.9, epsilon 1e-5), on which the paper's code runs; Keras' own 0.99 is
+    too slow for the few hundred steps of a small data set.
+
+    Args:
+        backbone: an `AWDLSTMBackbone`.
+        num_classes: int, number C of classes, or of numbers to predict.
+        preprocessor: an `AWDLSTMTextClassifierPreprocessor`, or None for a
+            model of token ids. Defaults to None.
+        problem_type: "single_label" (one of the classes, softmax),
+            "multi_label" (any of them, sigmoid) or "regression" (numbers, no
+            activation). Defaults to "single_label".
+        labels: list of C str, names of the classes, kept with the model.
+            Defaults to None.
+        head_dim: int, units of the dense layer in the middle. Defaults to 50.
+        pooling_dropout: float, dropout on the pooled outputs. Defaults to
+            0.4.
+        head_dropout: float, dropout before the last layer. Defaults to 0.1.
+        max_length: int, tokens at the end of a document through which the
+            gradient flows. Defaults to 1400.
+
+    Input shape:
+        As the backbone; texts or lists of token ids in `predict`, texts or
+        `LengthBuckets` in `fit` and `evaluate`.
+
+    Output shape:
+        float32 (B, C), probabilities, or numbers for a regression.
+
+    Raises:
+        ValueError: for an unknown `problem_type`, or labels that are not C
+            different ones.
+
+    Example:
+
+    ```python
+    classifier = AWDLSTMTextClassifier.from_preset(
+        "awd_lstm_small_en", num_classes=2, labels=["bad", "good"]
+    )
+    classifier.fit(texts, targets)
+    probabilities = classifier.predict(["A fine film."])
+    ```
+    """
+
+    backbone_cls = AWDLSTMBackbone
+    preprocessor_cls = AWDLSTMTextClassifierPreprocessor
+
+    def __init__(
+        self,
+        backbone,
+        num_classes,
+        preprocessor=None,
+        problem_type="single_label",
+        labels=None,
+        head_dim=50,
+        pooling_dropout=0.4,
+        head_dropout=0.1,
+        max_length=1400,
+        **kwargs,
+    ):
+        check_labels(problem_type, num_classes, labels)
+
+        # === Layers ===
+        dtype = backbone.dtype_policy
+        self.backbone = backbone
+        self.preprocessor = preprocessor
+        self.document_encoder = DocumentEncoder(
+            backbone, max_length, name="document_encoder"
+        )
+        self.concat_pooling = ConcatPooling(dtype=dtype, name="concat_pooling")
+        self.head = [
+            keras.layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, dtype=dtype, name="pooling_norm"
+            ),
+            keras.layers.Dropout(
+                pooling_dropout, dtype=dtype, name="pooling_dropout"
+            ),
+            keras.layers.Dense(
+                head_dim, activation="relu", dtype=dtype, name="head_dense"
+            ),
+            keras.layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, dtype=dtype, name="head_norm"
+            ),
+            keras.layers.Dropout(
+                head_dropout, dtype=dtype, name="head_dropout"
+            ),
+            keras.layers.Dense(num_classes, dtype=dtype, name="output_dense"),
+            keras.layers.Activation("linear", dtype="float32", name="logits"),
+        ]
+        self.output_activation = keras.layers.Activation(
+            PROBLEM_TYPES[problem_type].activation,
+            dtype="float32",
+            name="probabilities",
+        )
+
+        # === Functional Model ===
+        inputs = backbone.input
+        outputs = self.output_activation(self.output_logits(inputs))
+        # KerasHub's tasks compile themselves here and read these.
+        self.problem_type = problem_type
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+        # === Config ===
+        self.num_classes = num_classes
+        self.labels = None if labels is None else list(labels)
+        self.head_dim = head_dim
+        self.pooling_dropout = pooling_dropout
+        self.head_dropout = head_dropout
+        self.max_length = max_length
+
+    def output_logits(self, inputs, regularization=None):
+        """The numbers before the last activation.
+
+        Args:
+            inputs: `{"token_ids": (B, T), "padding_mask": (B, T)}`.
+            regularization: an `ActivationRegularization` of the encoder's
+                outputs. Defaults to None.
+
+        Returns:
+            float32 (B, C).
+        """
+        padding_mask = inputs["padding_mask"]
+        hidden, raw = self.document_encoder(inputs["token_ids"], padding_mask)
+        if regularization is not None:
+            hidden = regularization(hidden, raw, padding_mask)
+        x = self.concat_pooling(hidden, padding_mask)
+        for layer in self.head:
+            x = layer(x)
+        return x
+
+    def logits_model(self, alpha=0.0, beta=0.0):
+        """A plain Keras model from batches of token ids to logits.
+
+        It shares all layers; train it with a `from_logits` loss to train the
+        classifier.
+
+        Args:
+            alpha: weight of activation regularization. Defaults to 0.
+            beta: weight of temporal activation regularization. Defaults to
+                0. See `ActivationRegularization`.
+
+        Returns:
+            A `keras.Model` with the inputs of the backbone and one output,
+            float32 (B, C).
+        """
+        regularization = None
+        if alpha or beta:
+            regularization = ActivationRegularization(alpha, beta)
+        return keras.Model(
+            self.input, self.output_logits(self.input, regularization)
+        )
+
+    def predict(self, x, batch_size=32, verbose=0, **kwargs):
+        """Probabilities for texts, in their order.
+
+        The result does not depend on how the texts are batched.
+
+        Args:
+            x: a list or array of texts, one text, or a list of documents as
+                token ids, each opening with `xxbos`; or anything that
+                `keras.Model.predict` takes, with batches as the input shape.
+            batch_size: int, most texts in a batch. Defaults to 32.
+            verbose: as in `keras.Model.predict`. Defaults to 0.
+            **kwargs: see `keras.Model.predict`.
+
+        Returns:
+            float32 array (texts, C).
+        """
+        documents = as_documents(x)
+        if documents is None:
+            return super().predict(x, verbose=verbose, **kwargs)
+        return predict_documents(
+            self, documents, batch_size, verbose=verbose, **kwargs
+        )
+
+    def layer_groups(self):
+        """Layer groups from lowest to highest: [(name, [pattern]), …]."""
+        head = [rf"(^|/){layer.name}/" for layer in self.head if layer.weights]
+        return [*self.backbone.layer_groups(), ("head", head)]
+
+    def compile(
+        self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs
+    ):
+        """As `keras.Model.compile`, with defaults that fit `problem_type`.
+
+        The optimizer defaults to Adam as in Howard & Ruder 2018, section
+        4.1: learning rate 0.01, beta_1 0.7, beta_2 0.99.
+        """
+        problem = PROBLEM_TYPES[self.problem_type]
+        if optimizer == "auto":
+            optimizer = keras.optimizers.Adam(0.01, beta_1=0.7, beta_2=0.99)
+        if loss == "auto":
+            loss = problem.loss()
+        if metrics == "auto":
+            metrics = [problem.metric()]
+        super().compile(
+            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "problem_type": self.problem_type,
+            "labels": self.labels,
+            "head_dim": self.head_dim,
+            "pooling_dropout": self.pooling_dropout,
+            "head_dropout": self.head_dropout,
+            "max_length": self.max_length,
+        }

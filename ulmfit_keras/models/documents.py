@@ -1,0 +1,77 @@
+"""Prediction for documents of any length, as texts or as token ids."""
+
+import keras
+import numpy as np
+
+from ulmfit_keras.data import LengthBuckets
+
+
+def as_documents(x):
+    """The documents that `x` holds, as a list.
+
+    Args:
+        x: one text; or texts or documents as token ids in a list, a tuple, a
+            string array or a data frame's column.
+
+    Returns:
+        A list of documents, or None if `x` is something else.
+    """
+    if isinstance(x, (str, bytes)):
+        return [x]
+    if isinstance(x, (list, tuple)):
+        return list(x)
+    if isinstance(x, np.ndarray) and x.dtype.kind in "OSU":
+        return x.ravel().tolist()
+    return x.to_list() if hasattr(x, "to_list") else None
+
+
+def document_ids(documents, preprocessor):
+    """The token ids of documents, cut off where the preprocessor would.
+
+    Args:
+        documents: a list of texts or of sequences of token ids.
+        preprocessor: an `AWDLSTMTextClassifierPreprocessor`; or None, then
+            `documents` must be token ids.
+
+    Returns:
+        A list of sequences of ints.
+
+    Raises:
+        ValueError: for a mixture of both, or texts without preprocessor.
+    """
+    are_texts = {isinstance(d, (str, bytes)) for d in documents}
+    if are_texts == {True, False}:
+        raise ValueError(
+            "Documents must be all texts or all lists of token ids. Received "
+            f"both: {documents[:3]!r}, …"
+        )
+    if True in are_texts and preprocessor is None:
+        raise ValueError(
+            "A model without a preprocessor reads token ids; set its "
+            f"`preprocessor` to read texts. Received: {documents[:3]!r}, …"
+        )
+    if True in are_texts:
+        return preprocessor.token_ids(documents)
+    size = None if preprocessor is None else preprocessor.sequence_length
+    return [document[:size] for document in documents]
+
+
+def predict_documents(model, documents, batch_size, **kwargs):
+    """Outputs of a model for documents, in length buckets.
+
+    Args:
+        model: a Keras model with a `preprocessor` that maps batches of
+            token ids to one float32 array.
+        documents: a list of texts or of sequences of token ids.
+        batch_size: int, most documents in a batch.
+        **kwargs: for `keras.Model.predict`.
+
+    Returns:
+        float32 array, one row per document, in their order.
+    """
+    if not documents:
+        return np.zeros((0, *model.output_shape[1:]), "float32")
+    batches = LengthBuckets(
+        document_ids(documents, model.preprocessor), batch_size=batch_size
+    )
+    return batches.restore(keras.Model.predict(model, batches, **kwargs))
