@@ -45,6 +45,7 @@ def _decode(texts):
         decoded.row_splits[1:],
         tf.range(tf.size(code_points, tf.int64)),
         side="right",
+        out_type=tf.int64,
     )
     for quote in word_splitting.APOSTROPHES:
         code_points = tf.where(code_points == ord(quote), ord("'"), code_points)
@@ -203,5 +204,5 @@ def split_words(texts, join_ideographs=False):
             tf.broadcast_to(first["row"][:, tf.newaxis], tf.shape(present)),
             present,
         ),
-        nrows=tf.shape(texts)[0],
+        nrows=tf.shape(texts, tf.int64)[0],
     )
