@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 
+from ulmfit_keras.optimizers.keras_hooks import leave_out_of_averages
 from ulmfit_keras.optimizers.keras_hooks import scale_learning_rates
 from ulmfit_keras.optimizers.optimizer_wrapper import OptimizerWrapper
 from ulmfit_keras.optimizers.parameter_groups import ParameterGroups
@@ -142,11 +143,14 @@ class DiscriminativeOptimizer(OptimizerWrapper):
         )
 
     def apply(self, grads, trainable_variables=None):
+        if len(grads) == 0:
+            return
         if trainable_variables is None:
             trainable_variables = self._trainable_variables
         trainable_variables = list(trainable_variables)
         if not self.built:
             self.build(trainable_variables)
+        self._check_variables_are_known(trainable_variables)
         live = [
             (gradient, variable)
             for gradient, variable in zip(
@@ -154,43 +158,23 @@ class DiscriminativeOptimizer(OptimizerWrapper):
             )
             if not self._is_frozen(variable)
         ]
-        if not live:
-            return
-        with self._averages_of_frozen_kept():
-            self.inner_optimizer.apply(*map(list, zip(*live)))
-
-    def finalize_variable_values(self, var_list):
-        with self._averages_of_frozen_kept():
-            self.inner_optimizer.finalize_variable_values(
-                [v for v in var_list if not self._is_frozen(v)]
+        with self._frozen_left_out_of_averages():
+            self.inner_optimizer.apply(
+                [gradient for gradient, _ in live],
+                [variable for _, variable in live],
             )
 
-    @contextlib.contextmanager
-    def _averages_of_frozen_kept(self):
-        """Hides frozen variables from the wrapped optimizer's averaging.
+    def finalize_variable_values(self, var_list):
+        # Not built where training failed before the first step.
+        if self.built:
+            live = [v for v in var_list if not self._is_frozen(v)]
+            with self._frozen_left_out_of_averages():
+                self.inner_optimizer.finalize_variable_values(live)
 
-        It averages all variables it was built with, and the average of a
-        constant is not that constant in floating point.
-        """
-        inner = self.inner_optimizer
-        if not (inner.use_ema and self.frozen):
-            yield
-            return
-        names = ("_trainable_variables", "_model_variables_moving_average")
-        everything = [getattr(inner, name) for name in names]
-        live = [
-            pair for pair in zip(*everything) if not self._is_frozen(pair[0])
-        ]
-        try:
-            for name, values in zip(names, zip(*live)):
-                object.__setattr__(inner, name, list(values))
-            yield
-        finally:
-            for name, values in zip(names, everything):
-                object.__setattr__(inner, name, values)
-        for variable, average in zip(*everything):
-            if average is not None and self._is_frozen(variable):
-                average.assign(variable)
+    def _frozen_left_out_of_averages(self):
+        if not (self.inner_optimizer.use_ema and self.frozen):
+            return contextlib.nullcontext()
+        return leave_out_of_averages(self.inner_optimizer, self._is_frozen)
 
     def get_config(self):
         return {
@@ -198,7 +182,7 @@ class DiscriminativeOptimizer(OptimizerWrapper):
             "groups": [
                 [name, patterns]
                 for name, patterns in zip(
-                    self.groups.names, self.groups.patterns
+                    self.groups.names, self.groups.patterns, strict=True
                 )
             ],
             "multipliers": self.groups.multipliers,

@@ -1,4 +1,4 @@
-"""The one place that reaches into Keras' optimizers.
+"""The one place that reaches into private parts of Keras.
 
 Keras has no public way to give variables learning rates of their own within
 one optimizer. Three methods of the optimizer are replaced on the instance:
@@ -8,8 +8,14 @@ one optimizer. Three methods of the optimizer are replaced on the instance:
 - `_apply_weight_decay(variables)`, which reads the rate by itself, through
 - `_get_current_learning_rate()`.
 
-`tests/optimizers/test_keras_hooks.py` fails when Keras changes one of them.
+Averaging of the weights (`use_ema`) covers all variables, through two lists.
+Nor is there a public way to the layers within a layer that is no model.
+
+`tests/optimizers/test_keras_hooks.py` fails when Keras changes any of them.
 """
+
+import contextlib
+import functools
 
 import keras
 from keras import ops
@@ -108,3 +114,42 @@ def scale_learning_rates(optimizer, multiplier_of):
     for name, replacement in replacements.items():
         # Not `setattr`: Keras tracks what is set on an optimizer.
         object.__setattr__(optimizer, name, replacement)
+
+
+@contextlib.contextmanager
+def leave_out_of_averages(optimizer, is_frozen):
+    """Hides frozen variables from an optimizer's averaging of the weights.
+
+    The average of a constant is not that constant in floating point, and
+    averages are written back to the variables. On leaving, the average of a
+    frozen variable is the variable.
+
+    Args:
+        optimizer: built Keras optimizer with `use_ema`.
+        is_frozen: function from a variable to whether it is left out.
+    """
+    variables = optimizer._trainable_variables
+    averages = optimizer._model_variables_moving_average
+    pairs = list(zip(variables, averages, strict=True))
+    live = [pair for pair in pairs if not is_frozen(pair[0])]
+    replace = functools.partial(object.__setattr__, optimizer)
+    try:
+        replace("_trainable_variables", [variable for variable, _ in live])
+        replace("_model_variables_moving_average", [a for _, a in live])
+        yield
+    finally:
+        replace("_trainable_variables", variables)
+        replace("_model_variables_moving_average", averages)
+    for variable, average in pairs:
+        if average is not None and is_frozen(variable):
+            average.assign(variable)
+
+
+def walk_layers(layer):
+    """List of a layer and all layers within it, at any depth, each once."""
+    if not hasattr(layer, "_flatten_layers"):
+        raise NotImplementedError(
+            "The layers within a layer cannot be listed with this version of "
+            f"Keras. Received: keras {keras.__version__}"
+        )
+    return list(layer._flatten_layers())

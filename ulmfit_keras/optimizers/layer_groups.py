@@ -1,9 +1,12 @@
 """The layers of any model as groups, lowest first."""
 
+import itertools
 import re
 import sys
 
 import keras
+
+from ulmfit_keras.optimizers.keras_hooks import walk_layers
 
 
 def layer_groups(model):
@@ -60,14 +63,32 @@ def layer_groups(model):
     starts = [*blocks, blocks[-1] + 1]
     groups = [
         ("embeddings", layers[: blocks[0]]),
-        *((layers[i].name, layers[i:j]) for i, j in zip(starts, starts[1:])),
+        *((layers[i].name, layers[i:j]) for i, j in itertools.pairwise(starts)),
         ("head", layers[starts[-1] :]),
     ]
     return [_group(name, members) for name, members in groups if members]
 
 
 def _group(name, layers):
-    return name, [f"(^|/){re.escape(layer.name)}/" for layer in layers]
+    patterns = [pattern for layer in layers for pattern in _patterns(layer)]
+    return name, list(dict.fromkeys(patterns))
+
+
+def _patterns(layer):
+    """Patterns for the paths of a layer's trainable variables.
+
+    A path holds the name of a layer, but that of a model around it or not,
+    depending on which was built first and whether it was loaded from a file.
+    """
+    patterns = [f"(^|/){re.escape(layer.name)}/"]
+    if isinstance(layer, keras.Model):
+        patterns = [p for inner in layer.layers for p in _patterns(inner)]
+    others = [
+        f"(^|/){re.escape(variable.path)}$"
+        for variable in layer.trainable_variables
+        if not any(re.search(pattern, variable.path) for pattern in patterns)
+    ]
+    return [*patterns, *others] if layer.trainable_variables else []
 
 
 def _has_blocks(layer):
@@ -83,6 +104,7 @@ def _has_blocks(layer):
 
 def _is_block(layer):
     """Whether this is a numbered layer that is made of layers."""
-    return re.search(r"_\d+$", layer.name) and any(
-        isinstance(part, keras.Layer) for part in vars(layer).values()
+    return (
+        re.search(r"_\d+$", layer.name) is not None
+        and len(walk_layers(layer)) > 1
     )

@@ -78,18 +78,19 @@ class ParameterGroups:
             ValueError: if a variable is in no group or in several, or a group
                 has no variable. The message shows the table and all paths.
         """
-        indices = [self.index_of(variable.path) for variable in variables]
-        lost = [v.path for v, i in zip(variables, indices) if i is None]
+        paths = [variable.path for variable in variables]
+        indices = [self.index_of(path) for path in paths]
+        group_of = dict(zip(paths, indices, strict=True))
+        lost = [path for path, i in group_of.items() if i is None]
         empty = [name for i, name in enumerate(self.names) if i not in indices]
         if lost or empty:
-            members = "\n".join(
-                f"  {variable.path} -> "
-                f"{'no group' if i is None else self.names[i]}"
-                for variable, i in zip(variables, indices)
-            )
             patterns = "\n".join(
-                f"  {name}: {', '.join(patterns)}"
-                for name, patterns in zip(self.names, self.patterns)
+                f"  {name}: {', '.join(self.patterns[i])}"
+                for i, name in enumerate(self.names)
+            )
+            members = "\n".join(
+                f"  {path} -> {'no group' if i is None else self.names[i]}"
+                for path, i in group_of.items()
             )
             raise ValueError(
                 "Every trainable variable must fall into one group, and every "
@@ -110,21 +111,17 @@ class ParameterGroups:
         counts = ["?"] * len(self)
         if variables is not None:
             sizes = [0] * len(self)
-            for variable, i in zip(variables, self.assign(variables)):
+            for i, variable in zip(
+                self.assign(variables), variables, strict=True
+            ):
                 sizes[i] += math.prod(variable.shape)
             counts = [f"{size:,}" for size in sizes]
         rows = [("group", "multiplier", "parameters", "frozen")]
-        rows += [
-            (name, f"{multiplier:.6g}", count, "yes" if i in frozen else "no")
-            for i, (name, multiplier, count) in enumerate(
-                zip(self.names, self.multipliers, counts)
-            )
-        ]
-        widths = [max(len(cell) for cell in column) for column in zip(*rows)]
+        for i, name in enumerate(self.names):
+            state = "yes" if i in frozen else "no"
+            rows.append((name, f"{self.multipliers[i]:.6g}", counts[i], state))
+        width = max(len(name) for name in ["group", *self.names])
         return "\n".join(
-            f"{row[0]:<{widths[0]}}"
-            + "".join(
-                f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:])
-            )
-            for row in rows
+            f"{name:<{width}}  {multiplier:>10}  {count:>12}  {state:>6}"
+            for name, multiplier, count, state in rows
         )
