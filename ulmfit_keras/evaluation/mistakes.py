@@ -1,0 +1,87 @@
+"""The rows of a test set that are worth reading."""
+
+import numpy as np
+
+from ulmfit_keras.evaluation.metrics import wrong_rows
+
+
+def confident_mistakes(
+    texts,
+    truth,
+    predictions,
+    problem_type="single_label",
+    count=12,
+    thresholds=0.5,
+):
+    """The rows that a model gets most wrong, worst first.
+
+    Texts that occur more than once are given once. Wrong labels in the data
+    gather here, so it is the first place to look for them.
+
+    Args:
+        texts: the N texts.
+        truth: int [N] class indices, 0/1 [N, C] or float [N].
+        predictions: float [N, C] probabilities, or [N] or [N, 1] values.
+        problem_type: `"single_label"`: wrong rows by the probability of the
+            wrong class; `"multi_label"`: by that of the worst decision;
+            `"regression"`: all rows by their distance.
+        count: the most rows to give.
+        thresholds: of a multi-label classifier.
+
+    Returns:
+        A list of row indices.
+    """
+    truth, predictions = np.asarray(truth), np.asarray(predictions)
+    if problem_type == "regression":
+        distance = np.abs(truth - predictions.reshape(truth.shape))
+        rows = np.arange(len(truth))
+        score = distance
+    else:
+        rows = np.flatnonzero(
+            wrong_rows(truth, predictions, problem_type, thresholds)
+        )
+        if problem_type == "multi_label":
+            wrong = (predictions >= np.asarray(thresholds)) != truth
+            score = np.where(wrong, np.abs(predictions - truth), 0).max(-1)
+        else:
+            score = predictions.max(-1)
+    ranked = rows[np.argsort(-score[rows], kind="stable")]
+    return _first_of_each_text(texts, ranked, count)
+
+
+def clear_examples(texts, truth, probabilities, count=6):
+    """For each class the row that the model gets right with most confidence.
+
+    Args:
+        texts: the N texts.
+        truth: int [N], class indices.
+        probabilities: float [N, C].
+        count: the most rows to give; with more classes than this, those of
+            the classes that occur most often.
+
+    Returns:
+        A list of row indices, in the order of the classes.
+    """
+    truth, probabilities = np.asarray(truth), np.asarray(probabilities)
+    right = ~wrong_rows(truth, probabilities)
+    often = np.argsort(
+        -np.bincount(truth, minlength=probabilities.shape[1]), kind="stable"
+    )
+    rows = []
+    for index in sorted(often[:count]):
+        candidates = np.flatnonzero(right & (truth == index))
+        if len(candidates):
+            best = np.argmax(probabilities[candidates, index])
+            rows.append(candidates[best])
+    return _first_of_each_text(texts, rows, count)
+
+
+def _first_of_each_text(texts, rows, count):
+    chosen, seen = [], set()
+    for row in rows:
+        if len(chosen) == count:
+            break
+        if texts[row] not in seen:
+            seen.add(texts[row])
+            chosen.append(int(row))
+    return chosen

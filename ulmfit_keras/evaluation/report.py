@@ -1,0 +1,265 @@
+"""One self-contained HTML page about a trained classifier."""
+
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import tempfile
+
+import numpy as np
+
+from ulmfit_keras.evaluation import report_examples
+from ulmfit_keras.evaluation import report_sections
+from ulmfit_keras.evaluation.markup import escape
+from ulmfit_keras.evaluation.markup import tag
+from ulmfit_keras.evaluation.mistakes import clear_examples
+from ulmfit_keras.evaluation.mistakes import confident_mistakes
+from ulmfit_keras.evaluation.report_facts import facts
+from ulmfit_keras.evaluation.report_style import STYLE
+from ulmfit_keras.evaluation.verdict import compare
+
+_PACKAGES = (
+    "ulmfit_keras",
+    "keras",
+    "keras-hub",
+    "tensorflow",
+    "jax",
+    "torch",
+    "numpy",
+    "scikit-learn",
+    "sentencepiece",
+)
+# Nothing may be loaded from anywhere, whatever a text manages to smuggle in.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def write_report(
+    path,
+    title,
+    texts,
+    truth,
+    predictions,
+    metrics,
+    labels=None,
+    baseline=None,
+    baseline_predictions=None,
+    histories=(),
+    data_report=None,
+    settings=None,
+    word_importances=None,
+    notes=(),
+):
+    """Write what a colleague wants to know about a classifier.
+
+    The page needs no other file and no network, runs no script, follows the
+    reader's light or dark mode and prints. Texts and names are escaped.
+
+    Args:
+        path: of the .html file; folders are made, an old file is replaced
+            in one step.
+        title: str, the page's heading.
+        texts: the N test texts, list of str.
+        truth: int [N] class indices, 0/1 [N, C] or float [N].
+        predictions: float [N, C] probabilities, or [N] or [N, 1] values.
+        metrics: their `prediction_metrics`; `seconds` and `train_rows` are
+            shown if present.
+        labels: the C class names; not used by a regression.
+        baseline: metrics of `tfidf_baseline` on the same rows, or None.
+        baseline_predictions: its predictions, or None. With both, the page
+            opens with whether ULMFiT was worth it.
+        histories: list of dicts, one for each `fit`: `name`, `history` (of
+            Keras, see `plots.learning_curves`) and, if wanted, `seconds` and
+            `step_learning_rates`.
+        data_report: nested dict on the data, or None.
+        settings: nested dict of everything that can be set, or None.
+        word_importances: dict from a row of `shown_rows` to its
+            `WordImportance`, or None.
+        notes: list of str that a reader of the figures must know.
+
+    Raises:
+        ValueError: if texts, truth and predictions differ in rows.
+
+    Example:
+
+    ```python
+    metrics = evaluation.prediction_metrics(truth, probabilities, labels)
+    rows = evaluation.shown_rows(texts, truth, probabilities, metrics)
+    words = evaluation.word_importance(predict, [texts[r] for r in rows])
+    evaluation.write_report(
+        "report.html", "Spam", texts, truth, probabilities, metrics, labels,
+        word_importances=dict(zip(rows, words)),
+    )
+    ```
+    """
+    truth, predictions = np.asarray(truth), np.asarray(predictions)
+    if not len(texts) == len(truth) == len(predictions):
+        raise ValueError(
+            "`texts`, `truth` and `predictions` must have the same rows. "
+            f"Received: {len(texts)}, {len(truth)} and {len(predictions)}"
+        )
+    comparison = None
+    if baseline is not None and baseline_predictions is not None:
+        comparison = compare(
+            truth, predictions, baseline_predictions, metrics, baseline
+        )
+    rows = (texts, truth, predictions, labels, metrics, word_importances or {})
+    sections = [
+        (
+            "result",
+            "Result",
+            report_sections.headline(metrics, baseline, comparison, notes),
+        ),
+        ("classes", "Classes", report_sections.classes(metrics, baseline)),
+        (
+            "confidence",
+            "Confidence",
+            report_sections.confidence(metrics, baseline),
+        ),
+        ("mistakes", "Most confident mistakes", _mistakes(*rows)),
+        ("clear", "Clear cases", _clear_cases(*rows)),
+        ("training", "Training", report_sections.training(histories)),
+        ("data", "Data", facts(data_report) if data_report else ""),
+        ("settings", "Settings", facts(settings) if settings else ""),
+        ("versions", "Versions", facts(_versions())),
+    ]
+    _replace(pathlib.Path(path), _page(title, sections))
+
+
+def shown_rows(texts, truth, predictions, metrics):
+    """The rows whose texts a report shows, for `word_importance`.
+
+    Args:
+        texts: the N test texts.
+        truth: as in `write_report`.
+        predictions: as in `write_report`.
+        metrics: as in `write_report`.
+
+    Returns:
+        A list of row indices.
+    """
+    mistakes, clear = _shown(texts, truth, predictions, metrics)
+    return [*mistakes, *clear]
+
+
+def _shown(texts, truth, predictions, metrics):
+    mistakes = confident_mistakes(
+        texts,
+        truth,
+        predictions,
+        metrics["problem_type"],
+        thresholds=metrics.get("thresholds", 0.5),
+    )
+    single = metrics["problem_type"] == "single_label"
+    clear = clear_examples(texts, truth, predictions) if single else []
+    return mistakes, clear
+
+
+def _examples(chosen, texts, truth, predictions, labels, metrics, words):
+    cards = [
+        report_examples.example(
+            texts[row],
+            words.get(row),
+            report_examples.answer_chips(
+                truth[row],
+                predictions[row],
+                labels,
+                metrics["problem_type"],
+                metrics.get("thresholds", 0.5),
+            ),
+            row,
+        )
+        for row in chosen
+    ]
+    explained = any(row in words and words[row].spans for row in chosen)
+    return (report_examples.LEGEND if explained else "") + "".join(cards)
+
+
+def _mistakes(texts, truth, predictions, labels, metrics, words):
+    mistakes, _ = _shown(texts, truth, predictions, metrics)
+    if not mistakes:
+        return tag("p", "There is none: every test row is right.")
+    lead = (
+        "Where the model was surest and wrong. Wrong labels in the data "
+        "gather here too, so some of these may be right after all."
+    )
+    if metrics["problem_type"] == "regression":
+        lead = "The rows that are furthest off."
+    return tag("p", lead) + _examples(
+        mistakes, texts, truth, predictions, labels, metrics, words
+    )
+
+
+def _clear_cases(texts, truth, predictions, labels, metrics, words):
+    _, clear = _shown(texts, truth, predictions, metrics)
+    if not clear:
+        return ""
+    lead = "The row of each class that the model is right about and surest of."
+    return tag("p", lead) + _examples(
+        clear, texts, truth, predictions, labels, metrics, words
+    )
+
+
+def _versions():
+    versions = {"Python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions | {"machine": platform.platform()}
+
+
+def _page(title, sections):
+    sections = [section for section in sections if section[2]]
+    date = datetime.date.today().isoformat()
+    links = [
+        tag("a", heading, href=f"#{key}") for key, heading, _ in sections[1:]
+    ]
+    body = [
+        tag("section", tag("h2", heading) * bool(number) + content, id=key)
+        for number, (key, heading, content) in enumerate(sections)
+    ]
+    head = (
+        '<meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        + tag("title", escape(title))
+        + tag("style", STYLE)
+    )
+    main = (
+        tag("h1", escape(title), dir="auto")
+        + tag("nav", links)
+        + "".join(body)
+        + tag("footer", f"Written by ulmfit_keras on {date}.")
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head>'
+        + head
+        + "</head><body>"
+        + tag("main", main)
+        + "</body></html>\n"
+    )
+
+
+def _replace(path, content):
+    """Write a file so that it is never seen half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w",
+        encoding="utf-8",
+        newline="\n",
+        dir=path.parent,
+        prefix=path.name,
+        suffix=".tmp",
+        delete=False,
+    ) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

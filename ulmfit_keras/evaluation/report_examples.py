@@ -1,0 +1,178 @@
+"""Texts of the test set in the report, with the words that pushed."""
+
+from ulmfit_keras.evaluation.markup import escape
+from ulmfit_keras.evaluation.markup import number
+from ulmfit_keras.evaluation.markup import percent
+from ulmfit_keras.evaluation.markup import shorten
+from ulmfit_keras.evaluation.markup import tag
+
+# Characters shown of one text, and around a word that pushed.
+MOST_SHOWN = 900
+_AROUND = 90
+_OPENING = 240
+
+LEGEND = tag(
+    "p",
+    "Words marked "
+    + tag("mark", "like this", style="--w:0.8")
+    + " pushed the model towards its answer, words marked "
+    + tag("mark", "like this", class_="against", style="--w:0.8")
+    + " held it back: the probability falls, or rises, when they are left "
+    "out.",
+    class_="quiet",
+)
+
+
+def example(text, importance, chips, row):
+    """A text as a card.
+
+    Args:
+        text: str, of any content and length.
+        importance: its `WordImportance`, or None.
+        chips: list of (text, CSS class) above it.
+        row: its index among the test rows.
+
+    Returns:
+        A str of HTML.
+    """
+    head = "".join(
+        tag("span", escape(label), class_=f"chip {kind}".strip())
+        for label, kind in chips
+    )
+    where = tag("span", f"test row {row + 1:,}", class_="where")
+    spans = importance.spans if importance else []
+    body = highlighted(text, spans) if text.strip() else "(empty text)"
+    return tag(
+        "article",
+        tag("div", head + where, class_="chips")
+        + tag("blockquote", body, dir="auto"),
+        class_="example",
+    )
+
+
+def highlighted(text, spans):
+    """The parts of a text that matter, with marked words.
+
+    Args:
+        text: str.
+        spans: list of (start, end, push), rising.
+
+    Returns:
+        A str of HTML, of about `MOST_SHOWN` characters of the text at most.
+    """
+    largest = max((abs(push) for *_, push in spans), default=0)
+    pieces = []
+    shown_to = 0
+    for start, end in excerpts(text, spans):
+        if start > shown_to:
+            pieces.append(_cut(start - shown_to))
+        position = start
+        for first, last, push in spans:
+            first, last = max(first, start), min(last, end)
+            strength = abs(push) / largest if largest else 0
+            if first >= last or strength < 0.08:
+                continue
+            pieces.append(escape(text[position:first]))
+            pieces.append(
+                tag(
+                    "mark",
+                    escape(text[first:last]),
+                    class_="against" if push < 0 else None,
+                    style=f"--w:{strength:.2f}",
+                    title=f"{push:+.2f}",
+                )
+            )
+            position = last
+        pieces.append(escape(text[position:end]))
+        shown_to = end
+    if shown_to < len(text):
+        pieces.append(_cut(len(text) - shown_to))
+    return "".join(pieces)
+
+
+def excerpts(text, spans):
+    """Which parts of a text to show.
+
+    Args:
+        text: str.
+        spans: list of (start, end, push).
+
+    Returns:
+        A list of (start, end), rising: all of a short text; of a long one
+        its opening and what surrounds the words that pushed most.
+    """
+    if len(text) <= MOST_SHOWN:
+        return [(0, len(text))]
+    if not spans:
+        return [(0, MOST_SHOWN)]
+    windows = [(0, _OPENING)]
+    budget = MOST_SHOWN - _OPENING
+    for start, end, _ in sorted(spans, key=lambda span: -abs(span[2])):
+        end = min(end, start + budget)
+        window = (max(0, start - _AROUND), min(len(text), end + _AROUND))
+        if any(a <= start and end <= b for a, b in windows):
+            continue
+        budget -= window[1] - window[0]
+        if budget < 0:
+            break
+        windows.append(window)
+    merged = []
+    for start, end in sorted(windows):
+        # A gap shorter than its own mark is not worth one.
+        if merged and start <= merged[-1][1] + 20:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def answer_chips(truth, prediction, labels, problem_type, thresholds):
+    """What a row's truth and prediction are, as chips for `example`.
+
+    Args:
+        truth: int class index, 0/1 [C] or float.
+        prediction: float [C] or one value.
+        labels: the C class names.
+        problem_type: as in `prediction_metrics`.
+        thresholds: float or [C], of a multi-label classifier.
+
+    Returns:
+        A list of (text, CSS class).
+    """
+    if problem_type == "regression":
+        value = float(prediction.reshape(-1)[0])
+        return [
+            (f"truth {number(float(truth))}", "right"),
+            (f"predicted {number(value)}", "wrong"),
+        ]
+    if problem_type == "multi_label":
+        given = prediction >= thresholds
+        chips = []
+        for i, label in enumerate(labels):
+            if given[i] or truth[i]:
+                word = "right" if given[i] == truth[i] else "wrong"
+                miss = "" if given[i] else "missed: "
+                extra = "" if truth[i] else "not true: "
+                share = percent(prediction[i], 0)
+                name = f"{miss}{extra}{shorten(label, 40)} {share}"
+                chips.append((name, word))
+        return chips
+    first = int(prediction.argmax())
+    share = confidence(prediction[first])
+    chips = []
+    if first != truth:
+        chips.append((f"truth: {shorten(labels[truth], 40)}", "right"))
+    kind = "right" if first == truth else "wrong"
+    chips.append((f"predicted: {shorten(labels[first], 40)} {share}", kind))
+    return chips
+
+
+def confidence(probability):
+    """A probability as a percentage that never claims to be certain."""
+    if probability > 0.9995:
+        return "> 99.9 %"
+    return percent(float(probability), 1 if probability > 0.99 else 0)
+
+
+def _cut(characters):
+    return tag("span", f" … [{characters:,} characters] … ", class_="cut")
