@@ -3,21 +3,78 @@
 import jax
 import jax.numpy as jnp
 
-from ulmfit_keras.ops.lstm_reference import lstm_cell
 
-
-def project(x, kernel, bias):
-    """Multiply all steps by the kernel at once: (B, T, D) to (T, B, 4H)."""
-    return jnp.swapaxes(x, 0, 1) @ kernel + bias
-
-
+@jax.custom_vjp
 def lstm(x, h, c, kernel, recurrent_kernel, bias):
-    """Run an LSTM in a `jax.lax.scan`; see `ops.lstm`."""
+    """Run an LSTM in a `jax.lax.scan`; see `ops.lstm`.
+
+    Its backward pass is its own. JAX's would add a product as large as the
+    recurrent kernel to a sum at every step. Here the scan finds the gradient
+    of the gates only, and one large product each gives that of the weights.
+    """
+    result, _ = forward(x, h, c, kernel, recurrent_kernel, bias)
+    return result
+
+
+def forward(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
+    x = jnp.swapaxes(x, 0, 1)
 
     def step(state, projected):
         h, c = state
-        h, c = lstm_cell(projected + h @ recurrent_kernel, c)
-        return (h, c), h
+        z = projected + h @ recurrent_kernel
+        i, f, candidate, o = jnp.split(z, 4, axis=-1)
+        i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
+        candidate = jnp.tanh(candidate)
+        c = f * c + i * candidate
+        h = o * jnp.tanh(c)
+        return (h, c), (h, c, (i, f, candidate, o))
 
-    (h, c), outputs = jax.lax.scan(step, (h, c), project(x, kernel, bias))
-    return jnp.swapaxes(outputs, 0, 1), h, c
+    initial = (initial_h, initial_c)
+    (h, c), (hs, cs, gates) = jax.lax.scan(step, initial, x @ kernel + bias)
+    kept = (x, initial, kernel, recurrent_kernel, hs, cs, gates)
+    return (jnp.swapaxes(hs, 0, 1), h, c), kept
+
+
+def backward(kept, gradients):
+    x, (initial_h, initial_c), kernel, recurrent_kernel, hs, cs, gates = kept
+    d_outputs, d_h, d_c = gradients
+
+    def step(gradient, inputs):
+        d_h, d_c = gradient
+        d_output, c, c_before, (i, f, candidate, o) = inputs
+        squashed = jnp.tanh(c)
+        d_h += d_output
+        d_c += d_h * o * (1 - squashed * squashed)
+        d_z = jnp.concatenate(
+            [
+                d_c * candidate * i * (1 - i),
+                d_c * c_before * f * (1 - f),
+                d_c * i * (1 - candidate * candidate),
+                d_h * squashed * o * (1 - o),
+            ],
+            axis=-1,
+        )
+        return (d_z @ recurrent_kernel.T, d_c * f), d_z
+
+    cs_before = jnp.concatenate([initial_c[None], cs[:-1]])
+    inputs = (jnp.swapaxes(d_outputs, 0, 1), cs, cs_before, gates)
+    (d_h, d_c), d_zs = jax.lax.scan(step, (d_h, d_c), inputs, reverse=True)
+    hs_before = jnp.concatenate([initial_h[None], hs[:-1]])
+    # Summed in float32: bfloat16 loses small terms of a long sum.
+    d_bias = jnp.sum(d_zs, axis=(0, 1), dtype="float32")
+    return (
+        jnp.swapaxes(d_zs @ kernel.T, 0, 1),
+        d_h,
+        d_c,
+        matmul_steps(x, d_zs),
+        matmul_steps(hs_before, d_zs),
+        d_bias.astype(x.dtype),
+    )
+
+
+def matmul_steps(x, d_zs):
+    """Sum of the products x[t]^T d_zs[t] over all steps, (D, F)."""
+    return x.reshape(-1, x.shape[2]).T @ d_zs.reshape(-1, d_zs.shape[2])
+
+
+lstm.defvjp(forward, backward)
