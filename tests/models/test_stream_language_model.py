@@ -1,0 +1,154 @@
+import keras
+import numpy as np
+import pytest
+
+from ulmfit_keras.data.token_stream import TokenStream
+from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
+from ulmfit_keras.models.awd_lstm_causal_lm import AWDLSTMCausalLM
+from ulmfit_keras.models.perplexity import Perplexity
+from ulmfit_keras.models.stream_language_model import StreamLanguageModel
+
+to_numpy = keras.ops.convert_to_numpy
+
+
+@pytest.fixture
+def ids():
+    return np.random.default_rng(0).integers(0, 30, 200).astype("int32")
+
+
+def _language_model(dropout=0.0):
+    rates = dict.fromkeys(
+        [
+            "output_dropout",
+            "hidden_dropout",
+            "input_dropout",
+            "embedding_dropout",
+            "weight_drop",
+        ],
+        dropout,
+    )
+    return AWDLSTMCausalLM(AWDLSTMBackbone(30, 6, 8, 2, **rates))
+
+
+def _trainer(language_model, rows=2, optimizer=None, **kwargs):
+    trainer = StreamLanguageModel(language_model, rows, **kwargs)
+    trainer.compile(optimizer or keras.optimizers.SGD(0.0))
+    return trainer
+
+
+def _whole_pass(language_model, ids):
+    """Losses of all tokens of a stream read in one piece, by hand."""
+    hidden, _, state = language_model.backbone.encode(ids[None, :-1])
+    logits = to_numpy(language_model.output_logits(hidden))[0]
+    logits = logits - logits.max(-1, keepdims=True)
+    log_sum = np.log(np.exp(logits).sum(-1))
+    losses = log_sum - logits[np.arange(len(ids) - 1), ids[1:]]
+    return losses, to_numpy(state)
+
+
+def test_state_is_carried_inside_fit(ids):
+    language_model = _language_model()
+    trainer = _trainer(language_model, rows=1)
+    stream = TokenStream(ids[:71], batch_size=1, bptt=10)
+    trainer.fit(stream, verbose=0, shuffle=False)
+    _, state = _whole_pass(language_model, ids[:71])
+    np.testing.assert_allclose(
+        to_numpy(trainer.training_state), state, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("bptt", [5, 7, 199, 300])
+def test_perplexity_does_not_depend_on_the_cut(ids, bptt):
+    language_model = _language_model()
+    trainer = _trainer(language_model, rows=1)
+    result = trainer.evaluate(
+        TokenStream(ids, 1, bptt), verbose=0, return_dict=True
+    )
+    losses, _ = _whole_pass(language_model, ids)
+    assert result["perplexity"] == pytest.approx(
+        np.exp(losses.mean()), rel=1e-5
+    )
+
+
+def test_evaluation_leaves_the_training_state_alone(ids):
+    trainer = _trainer(_language_model())
+    stream = TokenStream(ids, 2, 10)
+    trainer.fit(stream, verbose=0, shuffle=False)
+    before = to_numpy(trainer.training_state).copy()
+    first = trainer.evaluate(stream, verbose=0)
+    assert trainer.evaluate(stream, verbose=0) == first
+    np.testing.assert_array_equal(to_numpy(trainer.training_state), before)
+
+
+def test_rows_that_start_begin_at_zero(ids):
+    trainer = _trainer(_language_model())
+    inputs = {
+        "token_ids": ids[:20].reshape(2, 10),
+        "starts": np.array([1.0, 0.0], "float32"),
+    }
+    fresh = to_numpy(trainer(inputs))
+    again = to_numpy(trainer(inputs))
+    np.testing.assert_allclose(again[0], fresh[0], atol=1e-6)
+    assert np.abs(again[1] - fresh[1]).max() > 1e-4
+
+
+def test_no_gradient_flows_into_the_batch_before(ids):
+    # The first batch's tokens get no update from the second batch's loss.
+    language_model = _language_model()
+    trainer = _trainer(
+        language_model,
+        rows=1,
+        optimizer=keras.optimizers.SGD(1.0),
+        alpha=0.0,
+        beta=0.0,
+    )
+    backbone = language_model.backbone
+
+    def gradient_sources():
+        before = to_numpy(backbone.token_embedding.embeddings).copy()
+        inputs = {
+            "token_ids": np.array([[3]]),
+            "starts": np.ones(1, "float32"),
+        }
+        trainer.train_on_batch(inputs, np.array([[-1]]))
+        inputs = {
+            "token_ids": np.array([[4]]),
+            "starts": np.zeros(1, "float32"),
+        }
+        trainer.train_on_batch(inputs, np.array([[5]]))
+        return to_numpy(backbone.token_embedding.embeddings) - before
+
+    moved = gradient_sources()
+    # Output rows all move through the softmax; what the encoder adds to row
+    # 4 but not to row 3 shows in the direction of the update.
+    output_direction = moved[10] / np.linalg.norm(moved[10])
+    residual = moved - (moved @ output_direction)[:, None] * output_direction
+    assert np.linalg.norm(residual[3]) < 1e-6
+    assert np.linalg.norm(residual[4]) > 1e-5
+
+
+def test_training_learns_and_sampled_training_reports_no_perplexity(ids):
+    repeated = np.tile(np.arange(10, dtype="int32"), 60)
+    trainer = _trainer(
+        _language_model(0.05),
+        rows=4,
+        optimizer=keras.optimizers.Adam(0.05),
+        num_sampled=15,
+    )
+    history = trainer.fit(
+        TokenStream(repeated, 4, 15),
+        epochs=12,
+        verbose=0,
+        validation_data=TokenStream(repeated, 4, 15),
+    ).history
+    assert history["val_perplexity"][-1] < 5
+    assert np.isnan(history["perplexity"]).all()
+
+
+def test_perplexity_weighs_batches_by_their_tokens():
+    metric = Perplexity()
+    assert np.isnan(float(metric.result()))
+    metric.update_state(np.log(2.0) * 9, 9)
+    metric.update_state(np.log(32.0) * 1, 1)
+    expected = np.exp((np.log(2) * 9 + np.log(32)) / 10)
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-6)

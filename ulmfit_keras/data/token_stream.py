@@ -1,0 +1,147 @@
+"""A corpus as one stream of tokens, cut for back-propagation through time."""
+
+import keras
+import numpy as np
+
+IGNORED_TARGET = -1
+
+
+def reverse_documents(ids, beginning_id):
+    """Reverse every document of a stream, its opening `xxbos` kept first.
+
+    Args:
+        ids: int array, (tokens,); a document opens with `beginning_id`.
+        beginning_id: the id of `xxbos`.
+
+    Returns:
+        An array of the same shape and dtype, for a backward model.
+    """
+    ids = np.asarray(ids)
+    starts = np.flatnonzero(ids == beginning_id)
+    ends = np.append(starts[1:], len(ids))
+    reversed_ids = ids.copy()
+    for start, end in zip(starts, ends, strict=True):
+        reversed_ids[start + 1 : end] = ids[start + 1 : end][::-1]
+    return reversed_ids
+
+
+class TokenStream(keras.utils.PyDataset):
+    """Windows of a token stream whose rows go on from batch to batch.
+
+    The stream is cut into `batch_size` rows of equal length that lie side by
+    side; batch k holds window k of every row, so row i of a batch continues
+    row i of the batch before it. Every token but the first of a row is a
+    target exactly once; where the last row or window is short it is padded,
+    with targets of -1 that no loss counts.
+
+    Args:
+        ids: int array (tokens,), or a list of such arrays, one a document.
+            Documents are put into a new random order every epoch; one array
+            keeps its order.
+        batch_size: number of rows. Defaults to 64.
+        bptt: window length in tokens. Defaults to 70 (paper, section 4.1).
+        random_length: draw window lengths as AWD-LSTM does (Merity et al.
+            2017, section 5): 95 % around `bptt`, the others around half of
+            it, with standard deviation 5. They are rounded to a multiple of
+            five so that few shapes are compiled. Defaults to False. Scale
+            the learning rate with `LengthScaled`.
+        epochs: for how many epochs lengths are drawn. Defaults to 1.
+        seed: of document order and lengths. Defaults to 0.
+
+    Yields:
+        `({"token_ids": int32 (batch_size, T), "starts": float32
+        (batch_size,)}, targets int32 (batch_size, T))`; `starts` is 1 where
+        a row begins and no state must be carried into it.
+
+    Raises:
+        ValueError: if the stream is shorter than two tokens.
+
+    Example:
+
+    >>> stream = TokenStream(np.arange(9), batch_size=2, bptt=2)
+    >>> stream[0][0]["token_ids"].tolist()
+    [[0, 1], [4, 5]]
+    """
+
+    def __init__(
+        self,
+        ids,
+        batch_size=64,
+        bptt=70,
+        random_length=False,
+        epochs=1,
+        seed=0,
+    ):
+        super().__init__()
+        self.documents = ids if isinstance(ids, (list, tuple)) else None
+        self.batch_size = batch_size
+        self.bptt = bptt
+        self.random = np.random.default_rng(seed)
+        self.ids = self._shuffled() if self.documents is not None else ids
+        if len(self.ids) < 2:
+            raise ValueError(
+                "A token stream needs at least two tokens, one to read and "
+                f"one to predict. Received: {len(self.ids)} tokens"
+            )
+        self.row_length = -(-(len(self.ids) - 1) // batch_size)
+        self.epoch = 0
+        self.epoch_lengths = [
+            self._draw_lengths(random_length) for _ in range(epochs)
+        ]
+        self.epoch_offsets = [
+            np.cumsum([0, *lengths[:-1]]) for lengths in self.epoch_lengths
+        ]
+
+    @property
+    def lengths(self):
+        """Window lengths in tokens, of all epochs one after the other."""
+        return np.concatenate(self.epoch_lengths)
+
+    @property
+    def steps(self):
+        """Number of batches over all epochs."""
+        return sum(map(len, self.epoch_lengths))
+
+    @property
+    def num_targets(self):
+        """Number of tokens that an epoch predicts."""
+        return len(self.ids) - 1
+
+    def _shuffled(self):
+        order = self.random.permutation(len(self.documents))
+        return np.concatenate([self.documents[i] for i in order])
+
+    def _draw_lengths(self, random_length):
+        if not random_length:
+            return [self.bptt] * -(-self.row_length // self.bptt)
+        lengths, total = [], 0
+        while total < self.row_length:
+            short = self.random.random() >= 0.95
+            length = self.random.normal(self.bptt / (1 + short), 5)
+            lengths.append(max(5, 5 * round(length / 5)))
+            total += lengths[-1]
+        return lengths
+
+    def __len__(self):
+        return len(self.epoch_lengths[self.epoch])
+
+    def __getitem__(self, index):
+        length = self.epoch_lengths[self.epoch][index]
+        start = self.epoch_offsets[self.epoch][index]
+        token_ids = np.zeros((self.batch_size, length), "int32")
+        targets = np.full((self.batch_size, length), IGNORED_TARGET, "int32")
+        for row in range(self.batch_size):
+            first = row * self.row_length + start
+            row_end = (row + 1) * self.row_length
+            last = min(first + length, row_end, len(self.ids) - 1)
+            if last > first:
+                window = np.asarray(self.ids[first : last + 1])
+                token_ids[row, : last - first] = window[:-1]
+                targets[row, : last - first] = window[1:]
+        starts = np.full(self.batch_size, float(index == 0), "float32")
+        return {"token_ids": token_ids, "starts": starts}, targets
+
+    def on_epoch_end(self):
+        self.epoch = (self.epoch + 1) % len(self.epoch_lengths)
+        if self.documents is not None:
+            self.ids = self._shuffled()

@@ -1,0 +1,126 @@
+"""Train a language model on a token stream, its state carried along."""
+
+import keras
+from keras import ops
+
+from ulmfit_keras.data.token_stream import IGNORED_TARGET
+from ulmfit_keras.layers import ActivationRegularization
+from ulmfit_keras.models.perplexity import Perplexity
+from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
+
+
+@keras.saving.register_keras_serializable("ulmfit_keras")
+class StreamLanguageModel(keras.Model):
+    """The training view of an `AWDLSTMCausalLM` on a `TokenStream`.
+
+    It shares the language model's layers; training it trains them. The
+    hidden state after a batch is kept, detached from the gradient, and opens
+    the next batch. Training and evaluation each keep a state of their own,
+    so `evaluate` leaves training undisturbed, and rows marked by `starts`
+    begin at zero.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM`.
+        batch_size: rows of the training stream.
+        evaluation_batch_size: rows of the validation stream. Defaults to
+            `batch_size`.
+        alpha: weight of activation regularization. Defaults to 2 (Merity et
+            al. 2017).
+        beta: weight of temporal activation regularization. Defaults to 1.
+        num_sampled: train on a softmax over this many sampled words, see
+            `sampled_softmax_loss`. Defaults to None, the exact softmax.
+            Evaluation is exact always; the perplexity of a sampled training
+            epoch is NaN, since nothing exact was measured.
+
+    Input shape:
+        `{"token_ids": (batch_size, T), "starts": (batch_size,)}`, targets
+        (batch_size, T) with -1 where nothing is to be predicted.
+
+    Output shape:
+        The last hidden layer, (batch_size, T, features). Its logits are
+        `language_model.output_logits(hidden)`.
+
+    Example:
+
+    ```python
+    trainer = StreamLanguageModel(language_model, batch_size=64)
+    trainer.compile(keras.optimizers.Adam(4e-3))
+    trainer.fit(TokenStream(ids), validation_data=TokenStream(valid_ids))
+    ```
+    """
+
+    def __init__(
+        self,
+        language_model,
+        batch_size,
+        evaluation_batch_size=None,
+        alpha=2.0,
+        beta=1.0,
+        num_sampled=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.language_model = language_model
+        self.batch_size = batch_size
+        self.evaluation_batch_size = evaluation_batch_size or batch_size
+        self.num_sampled = num_sampled
+        self.regularization = ActivationRegularization(alpha, beta)
+        self.perplexity = Perplexity()
+        self.seed_generator = keras.random.SeedGenerator()
+        size = language_model.backbone.state_size
+        self.training_state, self.evaluation_state = (
+            self.add_weight(
+                shape=(rows, size),
+                initializer="zeros",
+                trainable=False,
+                dtype="float32",
+                name=name,
+            )
+            for rows, name in (
+                (batch_size, "training_state"),
+                (self.evaluation_batch_size, "evaluation_state"),
+            )
+        )
+        self.built = True
+
+    def call(self, inputs, training=False):
+        carried = self.training_state if training else self.evaluation_state
+        # A copy, since torch assigns variables in place before backward runs.
+        state = ops.stop_gradient(ops.copy(ops.convert_to_tensor(carried)))
+        state = state * (1.0 - ops.expand_dims(inputs["starts"], -1))
+        dropped, raw, state = self.language_model.backbone.encode(
+            inputs["token_ids"], state, training=training
+        )
+        carried.assign(ops.cast(ops.stop_gradient(state), "float32"))
+        return self.regularization(dropped, raw, training=training)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        targets = ops.reshape(y, (-1,))
+        hidden = ops.reshape(y_pred, (-1, y_pred.shape[-1]))
+        counted = ops.cast(ops.not_equal(targets, IGNORED_TARGET), "float32")
+        targets = ops.maximum(targets, 0)
+        num_tokens = ops.sum(counted)
+        if training and self.num_sampled:
+            losses = sampled_softmax_loss(
+                hidden,
+                targets,
+                ops.convert_to_tensor(self.language_model.output_embeddings),
+                ops.convert_to_tensor(self.language_model.output_bias),
+                self.num_sampled,
+                self.seed_generator,
+            )
+            total = ops.sum(losses * counted)
+        else:
+            logits = self.language_model.output_logits(hidden)
+            losses = ops.sparse_categorical_crossentropy(
+                targets, ops.cast(logits, "float32"), from_logits=True
+            )
+            total = ops.sum(losses * counted)
+            self.perplexity.update_state(total, num_tokens)
+        loss = total / ops.maximum(num_tokens, 1.0)
+        return loss + sum(self.losses)
+
+    def layer_groups(self):
+        return self.language_model.layer_groups()

@@ -1,0 +1,353 @@
+"""Stages two and three of ULMFiT, each a function over plain Keras.
+
+What they do can be done by hand: compile with a `DiscriminativeOptimizer`
+on a `SlantedTriangular` schedule, fit with `GradualUnfreezing`. They put the
+pieces together with the published settings.
+"""
+
+import keras
+import numpy as np
+
+from ulmfit_keras import data
+from ulmfit_keras import models
+from ulmfit_keras import text
+from ulmfit_keras.callbacks import GradualUnfreezing
+from ulmfit_keras.callbacks import LearningRateLogger
+from ulmfit_keras.optimizers import DiscriminativeOptimizer
+from ulmfit_keras.schedules import LengthScaled
+from ulmfit_keras.schedules import SlantedTriangular
+from ulmfit_keras.settings import CLASSIFIER_SETTINGS
+from ulmfit_keras.settings import LANGUAGE_MODEL_SETTINGS
+
+
+def _adam(stage, schedule, groups):
+    adam = (
+        keras.optimizers.AdamW if stage.weight_decay else keras.optimizers.Adam
+    )
+    decay = {"weight_decay": stage.weight_decay} if stage.weight_decay else {}
+    multipliers = stage.multipliers
+    if multipliers is not None and len(multipliers) != len(groups):
+        layers = len(groups) - 1
+        multipliers = (multipliers[0], *multipliers[-layers:])
+    return DiscriminativeOptimizer(
+        adam(
+            schedule,
+            beta_1=stage.beta_1,
+            beta_2=stage.beta_2,
+            global_clipnorm=stage.clip_norm,
+            **decay,
+        ),
+        groups,
+        factor=stage.factor,
+        multipliers=multipliers,
+    )
+
+
+def _choose(table, settings):
+    if settings not in table:
+        raise ValueError(
+            f"`settings` must be one of {sorted(table)}. "
+            f"Received: settings={settings!r}"
+        )
+    return table[settings]
+
+
+def _loss_and_metric(problem_type):
+    """The loss and the metric of logits."""
+    if problem_type == "multi_label":
+        return (
+            keras.losses.BinaryCrossentropy(from_logits=True),
+            keras.metrics.BinaryAccuracy("accuracy", threshold=0.0),
+        )
+    if problem_type == "regression":
+        return (
+            keras.losses.MeanSquaredError(),
+            keras.metrics.MeanAbsoluteError("error"),
+        )
+    return (
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        keras.metrics.SparseCategoricalAccuracy("accuracy"),
+    )
+
+
+def finetune_language_model(
+    language_model,
+    texts,
+    validation_texts=None,
+    validation_fraction=0.1,
+    epochs=5,
+    settings="paper",
+    learning_rate=None,
+    batch_size=None,
+    bptt=70,
+    random_length=True,
+    dropout_multiplier=1.0,
+    transfer_vocabulary=True,
+    min_count=2,
+    patience=2,
+    callbacks=(),
+    seed=0,
+    verbose="auto",
+):
+    """Fine-tune a language model on the target's text (paper, section 3.2).
+
+    The model is trained in place. With `transfer_vocabulary` its words are
+    first exchanged for those of the texts: words known to both keep their
+    vectors, the others start at the mean vector, and the rows of the old
+    words that are least used make room, so that no shape changes.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM` with its preprocessor.
+        texts: list of str, labelled or not; labels are not looked at.
+        validation_texts: list of str. Defaults to None: held out from
+            `texts`.
+        validation_fraction: share of `texts` held out. Defaults to 0.1.
+        epochs: at most. Defaults to 5.
+        settings: `"paper"` or `"fastai"`. Defaults to `"paper"`.
+        learning_rate: highest rate, in place of the setting's.
+        batch_size: rows of the stream, in place of the setting's; lowered
+            where the text is too short for it.
+        bptt: window length in tokens. Defaults to 70.
+        random_length: draw window lengths at random. Defaults to True.
+        dropout_multiplier: scales all dropout rates. Defaults to 1.
+        transfer_vocabulary: see above. Defaults to True.
+        min_count: how often a new word must occur. Defaults to 2.
+        patience: epochs without a better validation loss before training
+            stops. Defaults to 2. The best weights are kept.
+        callbacks: more Keras callbacks.
+        seed: of data order and splits. Defaults to 0.
+        verbose: as in `fit`.
+
+    Returns:
+        The Keras `History`, with `vocabulary_transfer` (a
+        `VocabularyTransfer` or None) as an attribute.
+
+    Raises:
+        ValueError: if there are fewer than two texts or `settings` is
+            unknown.
+
+    Example:
+
+    ```python
+    finetune_language_model(language_model, texts, epochs=3)
+    ```
+    """
+    stage = _choose(LANGUAGE_MODEL_SETTINGS, settings)
+    train_texts, valid_texts = _texts_split(
+        list(texts), validation_texts, validation_fraction, seed
+    )
+    transfer = None
+    if transfer_vocabulary:
+        transfer = models.exchange_vocabulary(
+            language_model, train_texts, min_count
+        )
+    train_ids = _encode(language_model, train_texts)
+    valid_ids = _encode(language_model, valid_texts)
+    # Rows of at least two windows, or the carried state means little.
+    num_tokens = sum(map(len, train_ids))
+    rows = min(batch_size or stage.batch_size, max(1, num_tokens // bptt // 2))
+    stream = data.TokenStream(
+        train_ids, rows, bptt, random_length, epochs=epochs, seed=seed
+    )
+    language_model.backbone.set_dropout(
+        stage.dropout, multiplier=dropout_multiplier
+    )
+    trainer = models.StreamLanguageModel(
+        language_model, rows, alpha=stage.alpha, beta=stage.beta
+    )
+    schedule = SlantedTriangular(
+        learning_rate or stage.learning_rate,
+        stream.steps,
+        stage.cut_fraction,
+        stage.ratio,
+    )
+    if random_length:
+        schedule = LengthScaled(schedule, stream.lengths, bptt)
+    trainer.compile(_adam(stage, schedule, language_model.layer_groups()))
+    history = trainer.fit(
+        stream,
+        epochs=epochs,
+        validation_data=data.TokenStream(valid_ids, rows, bptt),
+        callbacks=[
+            LearningRateLogger(),
+            keras.callbacks.EarlyStopping(
+                "val_loss", patience=patience, restore_best_weights=True
+            ),
+            keras.callbacks.TerminateOnNaN(),
+            *callbacks,
+        ],
+        verbose=verbose,
+    )
+    history.vocabulary_transfer = transfer
+    return history
+
+
+def _encode(language_model, texts):
+    """The texts as the language model reads them: a list of int arrays."""
+    tokenizer = language_model.preprocessor.tokenizer
+    ids = text.encode_texts(tokenizer, texts)
+    if language_model.backbone.backwards:
+        start = tokenizer.start_token_id
+        ids = [data.reverse_documents(document, start) for document in ids]
+    return ids
+
+
+def _copied_backbone(backbone):
+    copy = type(backbone).from_config(backbone.get_config())
+    copy.set_weights(backbone.get_weights())
+    return copy
+
+
+def _texts_split(texts, validation_texts, validation_fraction, seed):
+    if len(texts) < 2:
+        raise ValueError(
+            "Fine-tuning needs at least two texts, one of them to validate "
+            f"on. Received: {len(texts)} texts"
+        )
+    if validation_texts is not None:
+        return texts, list(validation_texts)
+    order = np.random.default_rng(seed).permutation(len(texts))
+    held_out = max(1, round(validation_fraction * len(texts)))
+    return (
+        [texts[i] for i in order[held_out:]],
+        [texts[i] for i in order[:held_out]],
+    )
+
+
+def train_classifier(
+    language_model,
+    texts,
+    labels,
+    validation_data=None,
+    validation_fraction=0.1,
+    problem_type="single_label",
+    epochs=10,
+    settings="paper",
+    learning_rate=None,
+    batch_size=None,
+    max_length=1400,
+    unfreezing=None,
+    dropout_multiplier=1.0,
+    class_weight=None,
+    patience=3,
+    callbacks=(),
+    seed=0,
+    verbose="auto",
+):
+    """Train a classifier on a fine-tuned language model (section 3.3).
+
+    The encoder is copied, so the language model stays as it is.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM` with its preprocessor.
+        texts: list of N str.
+        labels: N labels: strings or integers; lists of them for
+            `"multi_label"`; numbers for `"regression"`.
+        validation_data: (texts, labels). Defaults to None: a stratified
+            part of the training rows is held out.
+        validation_fraction: how large a part. Defaults to 0.1.
+        problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
+        epochs: at most. Defaults to 10.
+        settings: `"paper"` or `"fastai"`. Defaults to `"paper"`.
+        learning_rate: highest rate, in place of the setting's.
+        batch_size: documents a step, in place of the setting's.
+        max_length: gradients flow through the last so many tokens of a
+            document (BPT3C). Defaults to 1400, that is 20 windows of 70.
+        unfreezing: a plan of `GradualUnfreezing`, in place of the setting's.
+        dropout_multiplier: scales all dropout rates. Defaults to 1.
+        class_weight: dict from label to weight, or `"balanced"`. Defaults
+            to None.
+        patience: epochs without a better validation loss before training
+            stops, counted once all groups are unfrozen. Defaults to 3. The
+            best weights are kept.
+        callbacks: more Keras callbacks.
+        seed: of data order and splits. Defaults to 0.
+        verbose: as in `fit`.
+
+    Returns:
+        An `AWDLSTMTextClassifier`; `predict` takes strings.
+
+    Raises:
+        ValueError: if texts and labels do not fit each other, a label occurs
+            only in the validation data, or `settings` is unknown.
+
+    Example:
+
+    ```python
+    classifier = train_classifier(language_model, texts, labels)
+    classifier.predict(["What a film!"])
+    ```
+    """
+    stage = _choose(CLASSIFIER_SETTINGS, settings)
+    texts, labels = list(texts), list(labels)
+    if validation_data is None:
+        train_rows, valid_rows = data.stratified_split(
+            labels, validation_fraction, seed
+        )
+        valid_texts = [texts[i] for i in valid_rows]
+        valid_labels = [labels[i] for i in valid_rows]
+        texts = [texts[i] for i in train_rows]
+        labels = [labels[i] for i in train_rows]
+    else:
+        valid_texts, valid_labels = map(list, validation_data)
+    names = data.label_names(labels, problem_type)
+    targets = data.encode_labels(labels, names, problem_type)
+    valid_targets = data.encode_labels(valid_labels, names, problem_type)
+    classifier = models.AWDLSTMTextClassifier(
+        _copied_backbone(language_model.backbone),
+        num_classes=targets.shape[-1] if names is None else len(names),
+        preprocessor=models.AWDLSTMTextClassifierPreprocessor(
+            language_model.preprocessor.tokenizer.copy()
+        ),
+        problem_type=problem_type,
+        labels=names,
+        max_length=max_length,
+    )
+    classifier.backbone.set_dropout(
+        stage.dropout, multiplier=dropout_multiplier
+    )
+    token_ids = classifier.preprocessor.token_ids
+    batch_size = batch_size or stage.batch_size
+    train = data.LengthBuckets(
+        token_ids(texts),
+        targets,
+        sample_weight=data.sample_weights(labels, class_weight),
+        batch_size=batch_size,
+        shuffle=True,
+        seed=seed,
+    )
+    valid = data.LengthBuckets(
+        token_ids(valid_texts), valid_targets, batch_size=batch_size
+    )
+    trainer = classifier.logits_model(stage.alpha, stage.beta)
+    schedule = SlantedTriangular(
+        learning_rate or stage.learning_rate,
+        epochs * len(train),
+        stage.cut_fraction,
+        stage.ratio,
+    )
+    groups = classifier.layer_groups()
+    loss, metric = _loss_and_metric(problem_type)
+    trainer.compile(
+        _adam(stage, schedule, groups), loss=loss, weighted_metrics=[metric]
+    )
+    trainer.fit(
+        train,
+        epochs=epochs,
+        shuffle=False,
+        validation_data=valid,
+        callbacks=[
+            GradualUnfreezing(unfreezing or stage.unfreezing),
+            LearningRateLogger(),
+            keras.callbacks.EarlyStopping(
+                "val_loss",
+                patience=patience,
+                restore_best_weights=True,
+                start_from_epoch=min(epochs, len(groups)) - 1,
+            ),
+            keras.callbacks.TerminateOnNaN(),
+            *callbacks,
+        ],
+        verbose=verbose,
+    )
+    return classifier
