@@ -46,8 +46,9 @@ def learning_curves(name, history, step_learning_rates=None):
     """
     history = {key: _floats(values) for key, values in history.items()}
     epochs = max((len(v) for v in history.values()), default=0)
-    panels = [("loss", "loss")] if "loss" in history else []
-    panels += [(key, key.replace("_", " ")) for key in _other(history)]
+    # One point is no curve.
+    panels = ["loss"] * ("loss" in history) + _other(history)
+    panels = panels if epochs > 1 else []
     rates = _floats(step_learning_rates or history.get("learning_rate", []))
     if not epochs or not (panels or len(rates)):
         return ""
@@ -56,12 +57,12 @@ def learning_curves(name, history, step_learning_rates=None):
     axes = figure.subplots(
         len(heights), 1, sharex=True, height_ratios=heights, squeeze=False
     )[:, 0]
-    for axis, (key, label) in zip(axes, panels, strict=False):
+    for axis, key in zip(axes, panels, strict=False):
         _curve(axis, history.get(key), "training", MUTED, "--")
         _curve(axis, history.get(f"val_{key}"), "validation", ACCENT, "-")
-        _style(axis, label)
+        _style(axis, key.replace("_", " "))
         axis.legend(frameon=False, labelcolor=INK, fontsize=9, loc="best")
-    if panels and panels[0][0] == "loss":
+    if "loss" in panels:
         _mark_best(axes[0], history.get("val_loss"))
     if len(rates):
         _rate(axes[-1], rates, epochs)
@@ -87,7 +88,7 @@ def confusion_matrix(matrix, labels):
     matrix = np.asarray(matrix)
     classes = len(labels)
     share = matrix / np.maximum(matrix.sum(-1, keepdims=True), 1)
-    side = min(9.2, max(2.6, 0.62 * classes + 0.8))
+    side = min(9.2, max(3.0, 0.62 * classes + 0.8))
     figure = _figure(side + 1.2, side + 1.0)
     axis = figure.subplots()
     from matplotlib.colors import to_rgba
@@ -129,7 +130,7 @@ def confusion_matrix(matrix, labels):
         spine.set_color(LINE)
     axis.set_xlabel("predicted", color=MUTED, fontsize=9)
     axis.set_ylabel("truth", color=MUTED, fontsize=9)
-    return _svg(figure, "Confusion matrix", most=side * 88)
+    return _svg(figure, "Confusion matrix")
 
 
 def reliability(calibration, baseline=None):
@@ -146,11 +147,15 @@ def reliability(calibration, baseline=None):
     axis, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     axis.plot([0, 1], [0, 1], "--", color=MUTED, lw=1, label="ideal")
     if baseline:
-        _reliability_line(axis, baseline, "TF-IDF", WARM, "s", 1.2)
-    _reliability_line(axis, calibration, "this model", ACCENT, "o", 2)
+        _reliability_line(axis, baseline, "TF-IDF", WARM)
+    _reliability_line(axis, calibration, "this model", ACCENT)
     _style(axis, "comes true")
     axis.set_ylim(-0.02, 1.02)
-    axis.legend(frameon=False, labelcolor=INK, fontsize=9, loc="upper left")
+    legend = axis.legend(
+        frameon=False, labelcolor=INK, fontsize=9, loc="upper left"
+    )
+    for handle in legend.legend_handles[1:]:
+        handle.set_sizes([30])
     bins = calibration["bins"]
     below.bar(
         [(b["low"] + b["high"]) / 2 for b in bins],
@@ -163,7 +168,7 @@ def reliability(calibration, baseline=None):
     _style(below, "decisions")
     below.set_xlim(0, 1)
     below.set_xlabel("stated probability", color=MUTED, fontsize=9)
-    return _svg(figure, "Calibration", most=520)
+    return _svg(figure, "Calibration")
 
 
 def scatter(truth, predictions):
@@ -187,7 +192,7 @@ def scatter(truth, predictions):
     axis.plot(truth, predictions, "o", color=ACCENT, ms=3.5, alpha=0.45, mew=0)
     _style(axis, "predicted")
     axis.set_xlabel("truth", color=MUTED, fontsize=9)
-    return _svg(figure, "Predictions against truth", most=520)
+    return _svg(figure, "Predictions against truth")
 
 
 def _floats(values):
@@ -227,7 +232,15 @@ def _curve(axis, values, label, colour, style):
         return
     x = np.arange(1, len(values) + 1)
     axis.plot(
-        x, values, style, color=colour, lw=2, marker="o", ms=4, label=label
+        x,
+        values,
+        style,
+        color=colour,
+        lw=2,
+        marker="o",
+        ms=4,
+        label=label,
+        clip_on=False,
     )
 
 
@@ -243,7 +256,8 @@ def _mark_best(axis, values):
         mfc="none",
         mec=ACCENT,
         mew=1.5,
-        label="lowest, kept",
+        clip_on=False,
+        label="lowest",
     )
     axis.legend(frameon=False, labelcolor=INK, fontsize=9, loc="best")
 
@@ -288,21 +302,25 @@ def _mark_stages(axes, unfrozen):
             )
 
 
-def _reliability_line(axis, calibration, label, colour, marker, width):
+def _reliability_line(axis, calibration, label, colour):
     bins = [b for b in calibration["bins"] if b["count"]]
-    axis.plot(
-        [b["confidence"] for b in bins],
-        [b["accuracy"] for b in bins],
-        "-",
-        marker=marker,
-        ms=5,
-        lw=width,
+    stated = [b["confidence"] for b in bins]
+    observed = [b["accuracy"] for b in bins]
+    count = np.array([b["count"] for b in bins])
+    axis.plot(stated, observed, color=colour, lw=1, alpha=0.6)
+    axis.scatter(
+        stated,
+        observed,
+        # Large where many rows are: a point of few says little.
+        s=8 + 90 * count / count.max(),
         color=colour,
         label=f"{label} (ECE {100 * calibration['ece']:.1f} %)",
+        lw=0,
+        alpha=0.85,
     )
 
 
-def _svg(figure, title, most=860):
+def _svg(figure, title):
     """A figure as SVG that needs nothing from outside the page."""
     from matplotlib import rc_context
 
@@ -319,6 +337,8 @@ def _svg(figure, title, most=860):
     box = re.search(r'viewBox="([^"]*)"', svg)[1]
     for element in ("metadata", "style"):
         svg = re.sub(f"<{element}.*?</{element}>", "", svg, flags=re.DOTALL)
+    # Points to CSS pixels, so that letters have the size they were given.
+    most = float(box.split()[2]) * 96 / 72
     # Only inside of tags: class names are text between them.
     svg = re.sub("<[^>]*>", _page_tag, svg[svg.index(">") + 1 :])
     return (

@@ -1,5 +1,6 @@
 """One self-contained HTML page about a trained classifier."""
 
+import dataclasses
 import datetime
 import importlib.metadata
 import os
@@ -103,7 +104,15 @@ def write_report(
         comparison = compare(
             truth, predictions, baseline_predictions, metrics, baseline
         )
-    rows = (texts, truth, predictions, labels, metrics, word_importances or {})
+    rows = _Rows(
+        texts,
+        truth,
+        predictions,
+        labels,
+        metrics,
+        baseline_predictions,
+        word_importances or {},
+    )
     sections = [
         (
             "result",
@@ -116,8 +125,8 @@ def write_report(
             "Confidence",
             report_sections.confidence(metrics, baseline),
         ),
-        ("mistakes", "Most confident mistakes", _mistakes(*rows)),
-        ("clear", "Clear cases", _clear_cases(*rows)),
+        ("mistakes", "Most confident mistakes", _mistakes(rows)),
+        ("clear", "Clear cases", _clear_cases(rows)),
         ("training", "Training", report_sections.training(histories)),
         ("data", "Data", facts(data_report) if data_report else ""),
         ("settings", "Settings", facts(settings) if settings else ""),
@@ -155,49 +164,61 @@ def _shown(texts, truth, predictions, metrics):
     return mistakes, clear
 
 
-def _examples(chosen, texts, truth, predictions, labels, metrics, words):
-    cards = [
-        report_examples.example(
-            texts[row],
-            words.get(row),
-            report_examples.answer_chips(
-                truth[row],
-                predictions[row],
-                labels,
-                metrics["problem_type"],
-                metrics.get("thresholds", 0.5),
-            ),
-            row,
+@dataclasses.dataclass
+class _Rows:
+    texts: list
+    truth: np.ndarray
+    predictions: np.ndarray
+    labels: list
+    metrics: dict
+    baseline_predictions: np.ndarray | None
+    words: dict
+
+    def shown(self):
+        return _shown(self.texts, self.truth, self.predictions, self.metrics)
+
+    def examples(self, chosen):
+        explained = any(
+            row in self.words and self.words[row].spans for row in chosen
         )
-        for row in chosen
-    ]
-    explained = any(row in words and words[row].spans for row in chosen)
-    return (report_examples.LEGEND if explained else "") + "".join(cards)
+        return (report_examples.LEGEND if explained else "") + "".join(
+            map(self._card, chosen)
+        )
+
+    def _card(self, row):
+        baseline = self.baseline_predictions
+        chips = report_examples.answer_chips(
+            self.truth[row],
+            self.predictions[row],
+            self.labels,
+            self.metrics["problem_type"],
+            self.metrics.get("thresholds", 0.5),
+            None if baseline is None else baseline[row],
+        )
+        return report_examples.example(
+            self.texts[row], self.words.get(row), chips, row
+        )
 
 
-def _mistakes(texts, truth, predictions, labels, metrics, words):
-    mistakes, _ = _shown(texts, truth, predictions, metrics)
+def _mistakes(rows):
+    mistakes, _ = rows.shown()
     if not mistakes:
         return tag("p", "There is none: every test row is right.")
     lead = (
         "Where the model was surest and wrong. Wrong labels in the data "
         "gather here too, so some of these may be right after all."
     )
-    if metrics["problem_type"] == "regression":
+    if rows.metrics["problem_type"] == "regression":
         lead = "The rows that are furthest off."
-    return tag("p", lead) + _examples(
-        mistakes, texts, truth, predictions, labels, metrics, words
-    )
+    return tag("p", lead) + rows.examples(mistakes)
 
 
-def _clear_cases(texts, truth, predictions, labels, metrics, words):
-    _, clear = _shown(texts, truth, predictions, metrics)
+def _clear_cases(rows):
+    _, clear = rows.shown()
     if not clear:
         return ""
     lead = "The row of each class that the model is right about and surest of."
-    return tag("p", lead) + _examples(
-        clear, texts, truth, predictions, labels, metrics, words
-    )
+    return tag("p", lead) + rows.examples(clear)
 
 
 def _versions():

@@ -126,7 +126,9 @@ def excerpts(text, spans):
     return merged
 
 
-def answer_chips(truth, prediction, labels, problem_type, thresholds):
+def answer_chips(
+    truth, prediction, labels, problem_type, thresholds, baseline=None
+):
     """What a row's truth and prediction are, as chips for `example`.
 
     Args:
@@ -135,6 +137,8 @@ def answer_chips(truth, prediction, labels, problem_type, thresholds):
         labels: the C class names.
         problem_type: as in `prediction_metrics`.
         thresholds: float or [C], of a multi-label classifier.
+        baseline: what the baseline predicts, shown where the problem is
+            `"single_label"`, or None.
 
     Returns:
         A list of (text, CSS class).
@@ -157,13 +161,11 @@ def answer_chips(truth, prediction, labels, problem_type, thresholds):
                 name = f"{miss}{extra}{shorten(label, 40)} {share}"
                 chips.append((name, word))
         return chips
-    first = int(prediction.argmax())
-    share = confidence(prediction[first])
-    chips = []
-    if first != truth:
-        chips.append((f"truth: {shorten(labels[truth], 40)}", "right"))
-    kind = "right" if first == truth else "wrong"
-    chips.append((f"predicted: {shorten(labels[first], 40)} {share}", kind))
+    chips = [_class_chip("predicted", prediction, truth, labels)]
+    if prediction.argmax() != truth:
+        chips.insert(0, (f"truth: {shorten(labels[truth], 40)}", "right"))
+    if baseline is not None:
+        chips.append(_class_chip("TF-IDF", baseline, truth, labels))
     return chips
 
 
@@ -172,6 +174,13 @@ def confidence(probability):
     if probability > 0.9995:
         return "> 99.9 %"
     return percent(float(probability), 1 if probability > 0.99 else 0)
+
+
+def _class_chip(who, probabilities, truth, labels):
+    first = int(probabilities.argmax())
+    name = shorten(labels[first], 40)
+    kind = "right" if first == truth else "wrong"
+    return f"{who}: {name} {confidence(probabilities[first])}", kind
 
 
 def _cut(characters):

@@ -51,7 +51,10 @@ def classes(metrics, baseline):
     header += ["average precision"] * ranked
     header += ["TF-IDF F1"] * bool(other) + ["F1"]
     rows = []
-    for row in sorted(metrics["per_class"], key=lambda row: row["f1"]):
+    for row in sorted(metrics["per_class"], key=_weakness):
+        if not row["support"]:
+            # Undefined rather than 0: no row could be found or missed.
+            row = row | dict.fromkeys(("precision", "recall", "f1"))
         cells = [
             escape(shorten(row["label"], 60)),
             number(row["support"]),
@@ -61,8 +64,9 @@ def classes(metrics, baseline):
         if ranked:
             cells.append(percent(row["average_precision"]))
         if other:
-            cells.append(percent(other.get(row["label"], {}).get("f1")))
-        cells.append(percent(row["f1"]) + meter(row["f1"]))
+            f1 = other.get(row["label"], {}).get("f1")
+            cells.append(percent(f1 if row["support"] else None))
+        cells.append(percent(row["f1"]) + meter(row["f1"] or 0))
         rows.append(cells)
     lead = tag("p", "The weakest class comes first.", class_="quiet")
     parts = [lead, table(header, rows)]
@@ -139,7 +143,8 @@ def training(histories):
         took = f" · {duration(seconds)}" if seconds is not None else ""
         parts.append(
             tag("h3", escape(stage["name"]) + took)
-            + (picture or tag("p", "Nothing was recorded.", class_="quiet"))
+            + tag("p", _last_epoch(stage["history"]), class_="quiet")
+            + picture
         )
     if any("unfrozen_groups" in stage["history"] for stage in histories):
         lead = (
@@ -149,6 +154,24 @@ def training(histories):
         )
         parts.insert(0, tag("p", lead, class_="quiet"))
     return "".join(parts)
+
+
+def _weakness(row):
+    return (row["support"] == 0, row["f1"])
+
+
+def _last_epoch(history):
+    """What the last epoch measured, in words."""
+    epochs = max(map(len, history.values()), default=0)
+    if not epochs:
+        return "No epoch was finished."
+    values = [
+        f"{escape(key.replace('_', ' '))} {number(float(values[-1]))}"
+        for key, values in history.items()
+        if len(values) and key not in ("learning_rate", "unfrozen_groups")
+    ]
+    word = "one epoch" if epochs == 1 else f"{epochs} epochs"
+    return f"After {word}: {', '.join(values)}."
 
 
 def _bars(metrics, baseline):

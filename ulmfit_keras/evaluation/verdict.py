@@ -92,7 +92,7 @@ def _explain(comparison, rows, problem_type, model):
             f"{comparison['wins']:,} rows, TF-IDF on "
             f"{comparison['losses']:,}."
         )
-        span = f"{low:+.3g} to {high:+.3g}"
+        span = f"{low:+.3g} and {high:+.3g}"
         test = "paired t-test"
     else:
         labels = problem_type == "multi_label"
@@ -102,8 +102,9 @@ def _explain(comparison, rows, problem_type, model):
             f"{comparison['wins']:,} rows only {model} gets right, "
             f"{comparison['losses']:,} only TF-IDF."
         )
-        span = f"{100 * low:+.1f} to {100 * high:+.1f} percentage points"
+        span = f"{100 * low:+.1f} and {100 * high:+.1f} percentage points"
         test = "exact McNemar test"
+    span = span.replace("-", "\N{MINUS SIGN}")
     often = "in less than 0.1 %" if chance < 1e-3 else f"in {percent(chance)}"
     return (
         f"{first} The advantage of {model} lies between {span} (95 % "
