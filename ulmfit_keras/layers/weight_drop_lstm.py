@@ -6,6 +6,7 @@ from keras import ops
 from ulmfit_keras.layers.dropout_rate import check_rate
 from ulmfit_keras.ops import lstm
 from ulmfit_keras.ops import lstm_step
+from ulmfit_keras.ops import lstm_supports_jit
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
@@ -86,6 +87,7 @@ class WeightDropLSTM(keras.layers.Layer):
         self.portable = portable
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
+        self.supports_jit = lstm_supports_jit(portable)
 
     def build(self, input_shape):
         # Not orthogonal: no backend has a QR decomposition in bfloat16.

@@ -4,8 +4,6 @@ import importlib
 
 import keras
 
-from ulmfit_keras.ops import lstm_reference
-
 
 def lstm(
     x, initial_h, initial_c, kernel, recurrent_kernel, bias, portable=False
@@ -36,9 +34,28 @@ def lstm(
     outputs, h, c = lstm(x, h, c, kernel, recurrent_kernel, bias)
     ```
     """
+    return backend_module().lstm(
+        x, initial_h, initial_c, kernel, recurrent_kernel, bias, portable
+    )
+
+
+def lstm_supports_jit(portable=False):
+    """Whether XLA can compile `lstm`: all but TensorFlow's GPU kernel.
+
+    Args:
+        portable: as for `lstm`.
+
+    Example:
+
+    ```python
+    layer.supports_jit = lstm_supports_jit()
+    ```
+    """
+    if portable or keras.backend.backend() != "tensorflow":
+        return True
+    return not backend_module().has_gpu()
+
+
+def backend_module():
     backend = keras.backend.backend()
-    if portable and backend == "torch":
-        run = lstm_reference.lstm
-    else:
-        run = importlib.import_module(f"ulmfit_keras.ops.lstm_{backend}").lstm
-    return run(x, initial_h, initial_c, kernel, recurrent_kernel, bias)
+    return importlib.import_module(f"ulmfit_keras.ops.lstm_{backend}")

@@ -1,14 +1,42 @@
 """The LSTM over a sequence on JAX."""
 
 import jax
+import jax.experimental.rnn
 import jax.numpy as jnp
 
 
-@jax.custom_vjp
-def lstm(x, h, c, kernel, recurrent_kernel, bias):
-    """Run an LSTM in a `jax.lax.scan`; see `ops.lstm`.
+def lstm(x, h, c, kernel, recurrent_kernel, bias, portable):
+    """Run cuDNN's LSTM, or one in a `jax.lax.scan`; see `ops.lstm`."""
+    # jaxlib lowers cuDNN's for float32 and float64 only.
+    fused = jax.default_backend() == "gpu" and x.dtype == jnp.float32
+    run = cudnn_lstm if fused and not portable else scan_lstm
+    return run(x, h, c, kernel, recurrent_kernel, bias)
 
-    Its backward pass is its own. JAX's would add a product as large as the
+
+def cudnn_lstm(x, h, c, kernel, recurrent_kernel, bias):
+    """The kernel of NVIDIA GPUs."""
+    flat = (kernel.T.ravel(), recurrent_kernel.T.ravel())
+    outputs, h, c = jax.experimental.rnn.lstm(
+        x,
+        h[None],
+        c[None],
+        # cuDNN has two biases, and adds them.
+        jnp.concatenate([*flat, bias, jnp.zeros_like(bias)]),
+        jnp.full((x.shape[0],), x.shape[1], "int32"),
+        input_size=x.shape[2],
+        hidden_size=h.shape[1],
+        num_layers=1,
+        dropout=0.0,
+        bidirectional=False,
+    )
+    return outputs, h[0], c[0]
+
+
+@jax.custom_vjp
+def scan_lstm(x, h, c, kernel, recurrent_kernel, bias):
+    """An LSTM with a backward pass of its own.
+
+    JAX's would add a product as large as the
     recurrent kernel to a sum at every step. Here the scan finds the gradient
     of the gates only, and one large product each gives that of the weights.
     """
@@ -77,4 +105,4 @@ def matmul_steps(x, d_zs):
     return x.reshape(-1, x.shape[2]).T @ d_zs.reshape(-1, d_zs.shape[2])
 
 
-lstm.defvjp(forward, backward)
+scan_lstm.defvjp(forward, backward)

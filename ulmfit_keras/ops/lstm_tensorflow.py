@@ -3,18 +3,48 @@
 import tensorflow as tf
 
 
-def lstm(x, h, c, kernel, recurrent_kernel, bias):
-    """Run an LSTM in a `tf.while_loop`; see `ops.lstm`."""
+def lstm(x, h, c, kernel, recurrent_kernel, bias, portable):
+    """Run cuDNN's LSTM, or one in a `tf.while_loop`; see `ops.lstm`."""
     arguments = (x, h, c, kernel, recurrent_kernel, bias)
-    outputs, last_h, last_c = differentiable_lstm(
-        *(tf.convert_to_tensor(argument) for argument in arguments)
-    )
-    outputs.set_shape((x.shape[0], x.shape[1], h.shape[-1]))
+    x, h, c, *weights = (tf.convert_to_tensor(a) for a in arguments)
+    # What one of them knows about the batch size, the loops must know of all.
+    batch_size = tf.TensorShape([x.shape[0]]).merge_with([h.shape[0]])[0]
+    x = tf.ensure_shape(x, (batch_size, *x.shape[1:]))
+    h, c = (tf.ensure_shape(s, (batch_size, s.shape[-1])) for s in (h, c))
+    run = loop_lstm if portable or not has_gpu() else cudnn_lstm
+    outputs, last_h, last_c = run(x, h, c, *weights)
+    outputs.set_shape((*x.shape[:2], h.shape[-1]))
     return outputs, last_h, last_c
 
 
+def has_gpu():
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
+def cudnn_lstm(x, h, c, kernel, recurrent_kernel, bias):
+    """The kernel of NVIDIA GPUs, which XLA cannot compile."""
+    matrices = (
+        *tf.split(kernel, 4, axis=1),
+        *tf.split(recurrent_kernel, 4, axis=1),
+    )
+    flat = [tf.reshape(tf.transpose(matrix), (-1,)) for matrix in matrices]
+    batch_size, num_steps = tf.unstack(tf.shape(x)[:2])
+    outputs, h, c, _, _ = tf.raw_ops.CudnnRNNV3(
+        input=tf.transpose(x, (1, 0, 2)),
+        input_h=h[None],
+        input_c=c[None],
+        # cuDNN has two biases, and adds them.
+        params=tf.concat([*flat, tf.zeros_like(bias), bias], axis=0),
+        sequence_lengths=tf.fill((batch_size,), num_steps),
+        rnn_mode="lstm",
+        time_major=True,
+        is_training=True,
+    )
+    return tf.transpose(outputs, (1, 0, 2)), h[0], c[0]
+
+
 @tf.custom_gradient
-def differentiable_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, b):
+def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
     """An LSTM with a backward pass of its own.
 
     TensorFlow's would add a product as large as the recurrent kernel to a sum
@@ -35,7 +65,7 @@ def differentiable_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, b):
     def read(tensor):
         return tf.TensorArray(x.dtype, num_steps).unstack(tensor)
 
-    projected = read(matmul(x, kernel) + b)
+    projected = read(matmul(x, kernel) + bias)
 
     def forward(t, h, c, hs, cs, gates):
         z = projected.read(t) + tf.matmul(h, recurrent_kernel)

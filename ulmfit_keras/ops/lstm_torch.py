@@ -5,13 +5,13 @@ import torch
 from ulmfit_keras.ops import lstm_reference
 
 
-def lstm(x, h, c, kernel, recurrent_kernel, bias):
+def lstm(x, h, c, kernel, recurrent_kernel, bias, portable):
     """Run torch's own LSTM kernel, on CPU and GPU; see `ops.lstm`.
 
-    `torch.compile` cannot trace that kernel (TypeError from
-    `aten.mkldnn_rnn_layer`), so a compiled function gets the plain loop.
+    The plain loop where that kernel is not to be used, or `torch.compile`
+    cannot trace it (TypeError from `aten.mkldnn_rnn_layer`).
     """
-    if torch.compiler.is_compiling():
+    if portable or torch.compiler.is_compiling():
         return lstm_reference.lstm(x, h, c, kernel, recurrent_kernel, bias)
     weights = [
         kernel.T.contiguous(),
