@@ -9,6 +9,7 @@ one optimizer. Three methods of the optimizer are replaced on the instance:
 - `_get_current_learning_rate()`.
 
 Averaging of the weights (`use_ema`) covers all variables, through two lists.
+A schedule cannot be read back from the optimizer that follows it.
 Nor is there a public way to the layers within a layer that is no model.
 
 `tests/optimizers/test_keras_hooks.py` fails when Keras changes any of them.
@@ -143,6 +144,14 @@ def leave_out_of_averages(optimizer, is_frozen):
     for variable, average in pairs:
         if average is not None and is_frozen(variable):
             average.assign(variable)
+
+
+def learning_rate_source(optimizer):
+    """What an optimizer's rate comes from: a variable or a schedule.
+
+    Asking for `optimizer.learning_rate` gives the rate of the moment.
+    """
+    return optimizer._learning_rate
 
 
 def walk_layers(layer):

@@ -111,3 +111,10 @@ def unwrap(optimizer, kind):
     while optimizer is not None and not isinstance(optimizer, kind):
         optimizer = getattr(optimizer, "inner_optimizer", None)
     return optimizer
+
+
+def innermost(optimizer):
+    """The optimizer within all wrappers."""
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    return optimizer
