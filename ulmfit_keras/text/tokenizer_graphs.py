@@ -70,6 +70,14 @@ class SentencePieceGraph(tf.Module):
 
     def __init__(self, proto, vocabulary):
         super().__init__()
+        self._proto = proto
+        self._special_ids = [vocabulary.index(t) for t in SPECIAL_TOKENS]
+
+    def __call__(self, texts):
+        """Encode texts; see `WordGraph`."""
+        return _batched(self._encode, texts)
+
+    def _cut(self, words):
         try:
             import tensorflow_text
         except ImportError as error:
@@ -77,14 +85,13 @@ class SentencePieceGraph(tf.Module):
                 "Tokenizing into pieces inside a TensorFlow graph needs "
                 "`pip install tensorflow-text`."
             ) from error
-        self._tokenizer = tensorflow_text.SentencepieceTokenizer(
-            model=proto, out_type=tf.int32
+        # Made here, its model becomes part of the graph. A tokenizer made
+        # before is lost when `tf.random.set_seed` clears TensorFlow's caches,
+        # and with it every function that was traced.
+        tokenizer = tensorflow_text.SentencepieceTokenizer(
+            model=self._proto, out_type=tf.int32
         )
-        self._special_ids = [vocabulary.index(t) for t in SPECIAL_TOKENS]
-
-    def __call__(self, texts):
-        """Encode texts; see `WordGraph`."""
-        return _batched(self._encode, texts)
+        return tokenizer.tokenize(words)
 
     def _encode(self, texts):
         words = word_splitting_graph.split_words(texts, join_ideographs=True)
@@ -97,9 +104,7 @@ class SentencePieceGraph(tf.Module):
         marks = tf.RaggedTensor.from_row_lengths(
             special_ids, tf.cast(is_special, tf.int64)
         )
-        pieces = self._tokenizer.tokenize(
-            tf.where(is_special, "", words.values)
-        )
+        pieces = self._cut(tf.where(is_special, "", words.values))
         return words.with_values(tf.concat([marks, pieces], axis=1)).merge_dims(
             1, 2
         )
