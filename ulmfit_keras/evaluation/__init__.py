@@ -13,7 +13,8 @@ from ulmfit_keras.evaluation.metrics import prediction_metrics
 from ulmfit_keras.evaluation.metrics import regression_metrics
 from ulmfit_keras.evaluation.mistakes import clear_examples
 from ulmfit_keras.evaluation.mistakes import confident_mistakes
-from ulmfit_keras.evaluation.report import shown_rows
+from ulmfit_keras.evaluation.mistakes import worst_labels
+from ulmfit_keras.evaluation.report import explain_shown_rows
 from ulmfit_keras.evaluation.report import write_report
 from ulmfit_keras.evaluation.word_importance import WordImportance
 from ulmfit_keras.evaluation.word_importance import word_importance
@@ -28,12 +29,13 @@ __all__ = [
     "compare_mistakes",
     "confident_mistakes",
     "coverage",
+    "explain_shown_rows",
     "multi_label_metrics",
     "prediction_metrics",
     "regression_metrics",
-    "shown_rows",
     "tfidf_baseline",
     "wilson_interval",
     "word_importance",
+    "worst_labels",
     "write_report",
 ]

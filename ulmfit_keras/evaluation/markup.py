@@ -63,13 +63,12 @@ def tag(name, content="", **attributes):
     return f"<{name}{attributes}>{content}</{name}>"
 
 
-def table(header, rows, class_="grid", numeric_from=1):
+def table(header, rows, numeric_from=1):
     """A table of cells that are HTML already.
 
     Args:
         header: list of HTML, one for each column.
         rows: list of lists of HTML.
-        class_: CSS class of the table.
         numeric_from: from this column on, cells are numbers.
 
     Returns:
@@ -84,7 +83,7 @@ def table(header, rows, class_="grid", numeric_from=1):
 
     head = tag("thead", tag("tr", cells("th", header))) if header else ""
     body = tag("tbody", [tag("tr", cells("td", row)) for row in rows])
-    return tag("div", tag("table", head + body, class_=class_), class_="wide")
+    return tag("div", tag("table", head + body), class_="wide")
 
 
 def number(value):

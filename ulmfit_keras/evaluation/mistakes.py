@@ -41,12 +41,26 @@ def confident_mistakes(
             wrong_rows(truth, predictions, problem_type, thresholds)
         )
         if problem_type == "multi_label":
-            wrong = (predictions >= np.asarray(thresholds)) != truth
-            score = np.where(wrong, np.abs(predictions - truth), 0).max(-1)
+            score = _distances(truth, predictions, thresholds).max(-1)
         else:
             score = predictions.max(-1)
     ranked = rows[np.argsort(-score[rows], kind="stable")]
     return _first_of_each_text(texts, ranked, count)
+
+
+def worst_labels(truth, probabilities, thresholds=0.5):
+    """For each row of a multi-label problem the label that is most wrong.
+
+    Args:
+        truth: 0/1 [N, C].
+        probabilities: float [N, C].
+        thresholds: float or [C].
+
+    Returns:
+        int [N], label indices; 0 for a row that is right.
+    """
+    truth, probabilities = np.asarray(truth), np.asarray(probabilities)
+    return _distances(truth, probabilities, thresholds).argmax(-1)
 
 
 def clear_examples(texts, truth, probabilities, count=6):
@@ -74,6 +88,11 @@ def clear_examples(texts, truth, probabilities, count=6):
             best = np.argmax(probabilities[candidates, index])
             rows.append(candidates[best])
     return _first_of_each_text(texts, rows, count)
+
+
+def _distances(truth, probabilities, thresholds):
+    wrong = (probabilities >= np.asarray(thresholds)) != truth
+    return np.where(wrong, np.abs(probabilities - truth), 0)
 
 
 def _first_of_each_text(texts, rows, count):

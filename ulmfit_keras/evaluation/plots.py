@@ -125,6 +125,7 @@ def confusion_matrix(matrix, labels):
     for text in axis.get_xticklabels():
         text.set_ha("right" if steep else "center")
         text.set_rotation_mode("anchor")
+    axis.patch.set_alpha(0)
     axis.tick_params(length=0, labelsize=size, labelcolor=INK)
     for spine in axis.spines.values():
         spine.set_color(LINE)
@@ -264,7 +265,8 @@ def _mark_best(axis, values):
 
 def _rate(axis, rates, epochs):
     if len(rates) == epochs:
-        axis.stairs(rates, np.arange(epochs + 1), color=WARM, lw=2)
+        edges = np.arange(epochs + 1)
+        axis.stairs(rates, edges, baseline=None, color=WARM, lw=2)
     else:
         x = np.linspace(0, epochs, len(rates))
         axis.plot(x, rates, color=WARM, lw=2)
@@ -342,7 +344,8 @@ def _svg(figure, title):
     # Only inside of tags: class names are text between them.
     svg = re.sub("<[^>]*>", _page_tag, svg[svg.index(">") + 1 :])
     return (
-        f'<svg viewBox="{box}" role="img" aria-label="{escape(title)}" '
+        f'<svg viewBox="{box}" preserveAspectRatio="xMinYMin" role="img" '
+        f'aria-label="{escape(title)}" '
         f'style="width:100%;max-width:{most:.0f}px">{svg}'
     )
 

@@ -16,9 +16,11 @@ from ulmfit_keras.evaluation.markup import escape
 from ulmfit_keras.evaluation.markup import tag
 from ulmfit_keras.evaluation.mistakes import clear_examples
 from ulmfit_keras.evaluation.mistakes import confident_mistakes
+from ulmfit_keras.evaluation.mistakes import worst_labels
 from ulmfit_keras.evaluation.report_facts import facts
 from ulmfit_keras.evaluation.report_style import STYLE
 from ulmfit_keras.evaluation.verdict import compare
+from ulmfit_keras.evaluation.word_importance import word_importance
 
 _PACKAGES = (
     "ulmfit_keras",
@@ -74,8 +76,7 @@ def write_report(
             `step_learning_rates`.
         data_report: nested dict on the data, or None.
         settings: nested dict of everything that can be set, or None.
-        word_importances: dict from a row of `shown_rows` to its
-            `WordImportance`, or None.
+        word_importances: what `explain_shown_rows` gives, or None.
         notes: list of str that a reader of the figures must know.
 
     Raises:
@@ -85,11 +86,12 @@ def write_report(
 
     ```python
     metrics = evaluation.prediction_metrics(truth, probabilities, labels)
-    rows = evaluation.shown_rows(texts, truth, probabilities, metrics)
-    words = evaluation.word_importance(predict, [texts[r] for r in rows])
+    words = evaluation.explain_shown_rows(
+        classifier.predict, texts, truth, probabilities, metrics
+    )
     evaluation.write_report(
         "report.html", "Spam", texts, truth, probabilities, metrics, labels,
-        word_importances=dict(zip(rows, words)),
+        word_importances=words,
     )
     ```
     """
@@ -125,7 +127,13 @@ def write_report(
             "Confidence",
             report_sections.confidence(metrics, baseline),
         ),
-        ("mistakes", "Most confident mistakes", _mistakes(rows)),
+        (
+            "mistakes",
+            "Largest errors"
+            if metrics["problem_type"] == "regression"
+            else "Most confident mistakes",
+            _mistakes(rows),
+        ),
         ("clear", "Clear cases", _clear_cases(rows)),
         ("training", "Training", report_sections.training(histories)),
         ("data", "Data", facts(data_report) if data_report else ""),
@@ -135,20 +143,45 @@ def write_report(
     _replace(pathlib.Path(path), _page(title, sections))
 
 
-def shown_rows(texts, truth, predictions, metrics):
-    """The rows whose texts a report shows, for `word_importance`.
+def explain_shown_rows(
+    predict, texts, truth, predictions, metrics, max_predictions=64
+):
+    """Find the words that pushed the predictions which a report shows.
+
+    Of a multi-label problem it is the label that is most wrong.
 
     Args:
-        texts: the N test texts.
+        predict: function from a list of str to predictions.
+        texts: as in `write_report`.
         truth: as in `write_report`.
         predictions: as in `write_report`.
         metrics: as in `write_report`.
+        max_predictions: the most predictions spent on one text; some 18
+            texts are shown.
 
     Returns:
-        A list of row indices.
+        A dict from row indices to `WordImportance`.
     """
-    mistakes, clear = _shown(texts, truth, predictions, metrics)
-    return [*mistakes, *clear]
+    truth, predictions = np.asarray(truth), np.asarray(predictions)
+    rows = [
+        row
+        for part in _shown(texts, truth, predictions, metrics)
+        for row in part
+    ]
+    problem_type = metrics["problem_type"]
+    targets = None
+    if problem_type == "multi_label" and rows:
+        targets = worst_labels(
+            truth[rows], predictions[rows], metrics["thresholds"]
+        )
+    explained = word_importance(
+        predict,
+        [texts[row] for row in rows],
+        targets,
+        problem_type,
+        max_predictions=max_predictions,
+    )
+    return dict(zip(rows, explained, strict=True))
 
 
 def _shown(texts, truth, predictions, metrics):
@@ -181,9 +214,8 @@ class _Rows:
         explained = any(
             row in self.words and self.words[row].spans for row in chosen
         )
-        return (report_examples.LEGEND if explained else "") + "".join(
-            map(self._card, chosen)
-        )
+        legend = report_examples.legend(self.metrics["problem_type"])
+        return (legend if explained else "") + "".join(map(self._card, chosen))
 
     def _card(self, row):
         baseline = self.baseline_predictions

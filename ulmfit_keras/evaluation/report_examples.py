@@ -1,5 +1,7 @@
 """Texts of the test set in the report, with the words that pushed."""
 
+import re
+
 from ulmfit_keras.evaluation.markup import escape
 from ulmfit_keras.evaluation.markup import number
 from ulmfit_keras.evaluation.markup import percent
@@ -10,17 +12,30 @@ from ulmfit_keras.evaluation.markup import tag
 MOST_SHOWN = 900
 _AROUND = 90
 _OPENING = 240
+# Pushes below this share of the strongest are not marked.
+_WEAKEST = 0.12
+_LINE_END = re.compile(r"(?:<br ?/?>\s*)+")
 
-LEGEND = tag(
-    "p",
-    "Words marked "
-    + tag("mark", "like this", style="--w:0.8")
-    + " pushed the model towards its answer, words marked "
-    + tag("mark", "like this", class_="against", style="--w:0.8")
-    + " held it back: the probability falls, or rises, when they are left "
-    "out.",
-    class_="quiet",
-)
+# What the words towards and against do, and to what.
+_PUSHED = {
+    "single_label": ("pushed the model towards its answer", "held it back"),
+    "multi_label": ("speak for the label that is most wrong", "against it"),
+    "regression": ("raised the predicted number", "lowered it"),
+}
+
+
+def legend(problem_type):
+    """What the colours of words mean, as HTML."""
+    towards, against = _PUSHED[problem_type]
+    return tag(
+        "p",
+        "Words marked "
+        + tag("mark", "like this", style="--w:0.8")
+        + f" {towards}, words marked "
+        + tag("mark", "like this", class_="against", style="--w:0.8")
+        + f" {against}: that is what leaving them out undoes.",
+        class_="quiet",
+    )
 
 
 def example(text, importance, chips, row):
@@ -60,30 +75,31 @@ def highlighted(text, spans):
     Returns:
         A str of HTML, of about `MOST_SHOWN` characters of the text at most.
     """
-    largest = max((abs(push) for *_, push in spans), default=0)
+    density = [abs(push) / _words(text, *ends) for *ends, push in spans]
+    largest = max(density, default=0)
     pieces = []
     shown_to = 0
     for start, end in excerpts(text, spans):
         if start > shown_to:
             pieces.append(_cut(start - shown_to))
         position = start
-        for first, last, push in spans:
+        for (first, last, push), strength in zip(spans, density, strict=True):
             first, last = max(first, start), min(last, end)
-            strength = abs(push) / largest if largest else 0
-            if first >= last or strength < 0.08:
+            strength = strength / largest if largest else 0
+            if first >= last or strength < _WEAKEST:
                 continue
-            pieces.append(escape(text[position:first]))
+            pieces.append(_shown(text[position:first]))
             pieces.append(
                 tag(
                     "mark",
-                    escape(text[first:last]),
+                    _shown(text[first:last]),
                     class_="against" if push < 0 else None,
                     style=f"--w:{strength:.2f}",
                     title=f"{push:+.2f}",
                 )
             )
             position = last
-        pieces.append(escape(text[position:end]))
+        pieces.append(_shown(text[position:end]))
         shown_to = end
     if shown_to < len(text):
         pieces.append(_cut(len(text) - shown_to))
@@ -105,11 +121,16 @@ def excerpts(text, spans):
         return [(0, len(text))]
     if not spans:
         return [(0, MOST_SHOWN)]
-    windows = [(0, _OPENING)]
+    windows = [(0, _at_space(text, _OPENING, 1))]
     budget = MOST_SHOWN - _OPENING
-    for start, end, _ in sorted(spans, key=lambda span: -abs(span[2])):
+    for start, end, _ in sorted(
+        spans, key=lambda span: -abs(span[2]) / _words(text, *span[:2])
+    ):
         end = min(end, start + budget)
-        window = (max(0, start - _AROUND), min(len(text), end + _AROUND))
+        window = (
+            _at_space(text, start - _AROUND, -1),
+            _at_space(text, end + _AROUND, 1),
+        )
         if any(a <= start and end <= b for a, b in windows):
             continue
         budget -= window[1] - window[0]
@@ -157,7 +178,7 @@ def answer_chips(
                 word = "right" if given[i] == truth[i] else "wrong"
                 miss = "" if given[i] else "missed: "
                 extra = "" if truth[i] else "not true: "
-                share = percent(prediction[i], 0)
+                share = confidence(prediction[i])
                 name = f"{miss}{extra}{shorten(label, 40)} {share}"
                 chips.append((name, word))
         return chips
@@ -170,10 +191,12 @@ def answer_chips(
 
 
 def confidence(probability):
-    """A probability as a percentage that never claims to be certain."""
+    """A probability as a percentage, never 0 or 100 %."""
     if probability > 0.9995:
         return "> 99.9 %"
-    return percent(float(probability), 1 if probability > 0.99 else 0)
+    if probability < 0.0005:
+        return "< 0.1 %"
+    return percent(float(probability), 0 if 0.01 < probability < 0.99 else 1)
 
 
 def _class_chip(who, probabilities, truth, labels):
@@ -181,6 +204,29 @@ def _class_chip(who, probabilities, truth, labels):
     name = shorten(labels[first], 40)
     kind = "right" if first == truth else "wrong"
     return f"{who}: {name} {confidence(probabilities[first])}", kind
+
+
+def _words(text, start, end):
+    return max(1, len(text[start:end].split()))
+
+
+def _at_space(text, position, step):
+    """The next place between words, not more than a word's length away."""
+    position = min(max(position, 0), len(text))
+    for candidate in range(position, position + 20 * step, step):
+        if not 0 < candidate < len(text):
+            return min(max(candidate, 0), len(text))
+        if (
+            text[candidate].isspace()
+            and text[candidate - 3 : candidate] != "<br"
+        ):
+            return candidate
+    return position
+
+
+def _shown(text):
+    """A piece of text as the model reads it: `<br />` ends a line."""
+    return escape(_LINE_END.sub("\n", text))
 
 
 def _cut(characters):

@@ -37,7 +37,7 @@ def facts(value, depth=0):
             table(
                 [],
                 [[_name(key), plain(key, v)] for key, v in simple.items()],
-                class_="facts",
+                numeric_from=2,
             )
         )
     for key, inner in value.items():
@@ -57,8 +57,7 @@ def plain(key, value):
             return escape(shorten(value.tolist(), 300))
         value = value.item() if hasattr(value, "item") else value
         if isinstance(value, int | float):
-            last = str(key).rsplit("_", 1)[-1]
-            if isinstance(value, float) and last in _SHARES:
+            if isinstance(value, float) and _is_share(str(key)):
                 return percent(value, 1)
             return number(value)
     if isinstance(value, list | tuple | set):
@@ -160,6 +159,10 @@ def _counts_side_by_side(value):
 def _name(key):
     """A key as a heading."""
     return escape(shorten(str(key).replace("_", " "), 60))
+
+
+def _is_share(key):
+    return key.rsplit("_", 1)[-1] in _SHARES and key != "learning_rate"
 
 
 def _nested(value):

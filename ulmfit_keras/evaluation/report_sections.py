@@ -199,8 +199,8 @@ def _bars(metrics, baseline):
             )
         cells.append(
             tag("div", escape(name))
-            + tag("div", fill, class_=f"track {kind}")
             + tag("div", show(model[key]), class_="value")
+            + tag("div", fill, class_=f"track {kind}")
         )
     what = "mean absolute error" if show is number else "test error"
     whisker = ", with 95 % intervals" if show is percent else ""
@@ -231,11 +231,12 @@ def _tiles(metrics, baseline):
             continue
         value = baseline.get(key)
         beside = key not in ("rows", "train_rows") and value is not None
-        name += f" (TF-IDF {show(value)})" if beside else ""
         tiles.append(
             tag(
                 "div",
-                tag("b", show(metrics[key])) + tag("span", escape(name)),
+                tag("b", show(metrics[key]))
+                + tag("span", name)
+                + tag("span", f"TF-IDF {show(value)}") * beside,
                 class_="tile",
             )
         )

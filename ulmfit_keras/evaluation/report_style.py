@@ -39,11 +39,12 @@ section {{
 .verdict {{ font-size: 1.35rem; line-height: 1.4; font-weight: 600;
   margin: 0 0 8px; max-width: 60ch; overflow-wrap: anywhere; }}
 .bars {{ display: grid; grid-template-columns: max-content 1fr max-content;
-  gap: 10px 16px; align-items: center; margin: 20px 0 6px; }}
-.bars .value {{ font-variant-numeric: tabular-nums; font-weight: 600;
-  text-align: right; }}
-.track {{ position: relative; height: 22px; border-radius: 5px;
-  background: rgb(var(--accent-rgb) / 0.07); }}
+  gap: 10px 16px; align-items: center; margin: 20px 0 6px;
+  grid-auto-flow: row dense; }}
+.bars .value {{ grid-column: -2; font-variant-numeric: tabular-nums;
+  font-weight: 600; text-align: right; }}
+.track {{ grid-column: 2; position: relative; height: 22px;
+  border-radius: 5px; background: rgb(var(--accent-rgb) / 0.07); }}
 .fill {{ position: absolute; inset: 0 auto 0 0; border-radius: 5px;
   background: var(--accent); }}
 .other .fill {{ background: var(--muted); opacity: 0.55; }}
@@ -57,7 +58,7 @@ section {{
   padding: 10px 14px; }}
 .tile b {{ display: block; font-size: 1.3rem; line-height: 1.35;
   font-variant-numeric: tabular-nums; }}
-.tile span {{ color: var(--muted); font-size: 0.86rem; }}
+.tile span {{ display: block; color: var(--muted); font-size: 0.86rem; }}
 .note {{ border-left: 3px solid var(--warm); padding: 2px 0 2px 12px;
   margin: 12px 0 0; overflow-wrap: anywhere; }}
 .wide {{ overflow-x: auto; margin: 10px 0; }}
@@ -66,7 +67,7 @@ table {{ border-collapse: collapse; font-size: 0.92rem; min-width: 320px; }}
 th {{ text-align: left; color: var(--muted); font-weight: 500;
   font-size: 0.84rem; vertical-align: bottom; }}
 th, td {{ padding: 5px 18px 5px 0; border-bottom: 1px solid var(--line); }}
-td {{ overflow-wrap: anywhere; vertical-align: top; max-width: 460px; }}
+td {{ overflow-wrap: break-word; vertical-align: top; max-width: 460px; }}
 tr:last-child td {{ border-bottom: 0; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap; }}
@@ -103,12 +104,14 @@ footer {{ color: var(--muted); font-size: 0.86rem; margin-top: 26px; }}
   main {{ padding: 22px 10px 40px; }}
   section {{ padding: 18px 16px; }}
   .bars {{ grid-template-columns: 1fr max-content; }}
-  .bars .track {{ grid-column: 1 / -1; grid-row: auto; order: 0; }}
+  .track {{ grid-column: 1 / -1; }}
 }}
 @media print {{
-  :root {{ color-scheme: light; {_LIGHT} --page: #ffffff; }}
+  :root {{ color-scheme: light; {_LIGHT} --page: #ffffff;
+    font-size: 11.5px; }}
   * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
-  body {{ font-size: 11.5px; }}
+  body {{ font-size: 1rem; }}
+  svg {{ max-height: 9.5cm; }}
   main {{ max-width: none; padding: 0; }}
   nav {{ display: none; }}
   section {{ border: 0; border-top: 1px solid var(--line);

@@ -11,9 +11,10 @@ import numpy as np
 
 # Ideographs and kana stand alone, as no spaces part their words.
 _WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+    r"(?P<line_end><br ?/?>)"
+    r"|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
     r"|(?:[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+['\u2019]?)+"
-    r"|[^\w\s]+"
+    r"|[^\w\s<]+|<"
 )
 # Confidence is worth telling apart up to here; float32 ends soon after.
 _NEAREST_TO_ONE = 1e-6
@@ -36,7 +37,7 @@ class WordImportance:
 
 
 def word_spans(text):
-    """Where the words and symbols of a text are.
+    """Where the words and symbols of a text are, `<br />` left out.
 
     Args:
         text: str.
@@ -49,7 +50,11 @@ def word_spans(text):
     >>> word_spans("Don't, OK")
     [(0, 5), (5, 6), (7, 9)]
     """
-    return [match.span() for match in _WORD.finditer(text)]
+    return [
+        match.span()
+        for match in _WORD.finditer(text)
+        if match.lastgroup != "line_end"
+    ]
 
 
 def word_importance(
