@@ -9,8 +9,14 @@ from ulmfit_keras.models.awd_lstm_text_classifier import AWDLSTMTextClassifier
 from ulmfit_keras.models.awd_lstm_text_classifier_preprocessor import (
     AWDLSTMTextClassifierPreprocessor,
 )
+from ulmfit_keras.models.bidirectional_text_classifier import (
+    BidirectionalTextClassifier,
+)
 from ulmfit_keras.models.dropout_rates import DROPOUT_RATES
+from ulmfit_keras.models.perplexity import Perplexity
+from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 from ulmfit_keras.models.stream_language_model import StreamLanguageModel
+from ulmfit_keras.models.vocabulary_exchange import exchange_vocabulary
 
 __all__ = [
     "AWDLSTMBackbone",
@@ -18,6 +24,10 @@ __all__ = [
     "AWDLSTMCausalLMPreprocessor",
     "AWDLSTMTextClassifier",
     "AWDLSTMTextClassifierPreprocessor",
+    "BidirectionalTextClassifier",
     "DROPOUT_RATES",
+    "Perplexity",
     "StreamLanguageModel",
+    "exchange_vocabulary",
+    "sampled_softmax_loss",
 ]

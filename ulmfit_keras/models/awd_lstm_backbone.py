@@ -9,10 +9,11 @@ from ulmfit_keras.layers import GradientBoundary
 from ulmfit_keras.layers import LockedDropout
 from ulmfit_keras.layers import WeightDropLSTM
 from ulmfit_keras.models.dropout_rates import resolve_dropout_rates
+from ulmfit_keras.models.presets import PresetMixin
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
-class AWDLSTMBackbone(keras_hub.models.Backbone):
+class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
     """The AWD-LSTM encoder, the network beneath both stages of ULMFiT.
 
     Word vectors and a stack of LSTMs with DropConnect on their recurrent

@@ -47,6 +47,27 @@ class DecoderBias(keras.layers.Layer):
         }
 
 
+def up_to_stop(token_ids, prompt_mask, stop_token_ids):
+    """Mask of the generated texts, through their first new stop token.
+
+    Args:
+        token_ids: int (B, T).
+        prompt_mask: bool (B, T), True for the tokens of the prompts, among
+            which a stop token does not count.
+        stop_token_ids: ids that end a text, or None.
+
+    Returns:
+        bool (B, T).
+    """
+    if stop_token_ids is None:
+        return ops.ones_like(token_ids, dtype="bool")
+    stops = ops.convert_to_tensor(list(stop_token_ids), token_ids.dtype)
+    is_stop = ops.any(ops.equal(token_ids[..., None], stops), axis=-1)
+    is_stop = ops.logical_and(is_stop, ops.logical_not(prompt_mask))
+    is_stop = ops.cast(is_stop, "int32")
+    return ops.equal(ops.cumsum(is_stop, axis=-1) - is_stop, 0)
+
+
 @keras.saving.register_keras_serializable("ulmfit_keras")
 class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
     """An AWD-LSTM that predicts the next word.
@@ -117,6 +138,66 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
         return self.decoder_bias(
             self.backbone.token_embedding(hidden, reverse=True)
         )
+
+    def generate_step(self, inputs, stop_token_ids=None):
+        """Continue a batch of prompts; what `generate` runs.
+
+        Args:
+            inputs: `{"token_ids": int (B, T), "padding_mask": (B, T)}`,
+                prompts padded on the right to the length to generate.
+            stop_token_ids: ids that end a text. Defaults to None: all texts
+                are continued up to T.
+
+        Returns:
+            The same structure, with the continued texts.
+        """
+        token_ids = inputs["token_ids"]
+        mask = ops.cast(inputs["padding_mask"], "bool")
+        shortest = ops.min(ops.sum(ops.cast(mask, "int32"), axis=-1))
+
+        def next_token(prompt, state, index):
+            tokens = ops.take(prompt, index - 1, axis=1)
+            hidden, state = self.backbone.encode_step(tokens, state)
+            return self.output_logits(hidden), hidden, state
+
+        hidden_states = None
+        if isinstance(self.sampler, keras_hub.samplers.ContrastiveSampler):
+            hidden_states = self.backbone(inputs)
+        token_ids = self.sampler(
+            next=next_token,
+            prompt=token_ids,
+            cache=self.read_prompt(token_ids, shortest - 1),
+            index=shortest,
+            mask=mask,
+            stop_token_ids=stop_token_ids,
+            hidden_states=hidden_states,
+            model=self,
+        )
+        return {
+            "token_ids": token_ids,
+            "padding_mask": up_to_stop(token_ids, mask, stop_token_ids),
+        }
+
+    def read_prompt(self, token_ids, length):
+        """The state after the first `length` tokens, a scalar tensor."""
+
+        def read_token(place, state):
+            tokens = ops.take(token_ids, place, axis=1)
+            return place + 1, self.backbone.encode_step(tokens, state)[1]
+
+        state = ops.zeros(
+            (ops.shape(token_ids)[0], self.backbone.state_size),
+            self.backbone.compute_dtype,
+        )
+        return ops.while_loop(
+            lambda place, state: place < length, read_token, (0, state)
+        )[1]
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if config:
+            config["sampler"] = keras_hub.samplers.serialize(self.sampler)
+        return config
 
     def layer_groups(self):
         """Layer groups from lowest to highest: [(name, [pattern]), …].

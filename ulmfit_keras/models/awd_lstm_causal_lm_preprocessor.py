@@ -4,10 +4,13 @@ import keras
 import keras_hub
 
 from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
+from ulmfit_keras.models.presets import PresetMixin
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
-class AWDLSTMCausalLMPreprocessor(keras_hub.models.CausalLMPreprocessor):
+class AWDLSTMCausalLMPreprocessor(
+    PresetMixin, keras_hub.models.CausalLMPreprocessor
+):
     """KerasHub's preprocessor of causal language models.
 
     A text is its tokens between two `xxbos`, since a new one begins where it

@@ -11,6 +11,7 @@ from ulmfit_keras.models.awd_lstm_text_classifier_preprocessor import (
 )
 from ulmfit_keras.models.document_encoder import DocumentEncoder
 from ulmfit_keras.models.documents import as_documents
+from ulmfit_keras.models.documents import document_batches
 from ulmfit_keras.models.documents import predict_documents
 from ulmfit_keras.models.problem_type import PROBLEM_TYPES
 from ulmfit_keras.models.problem_type import check_labels
@@ -176,6 +177,66 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         return keras.Model(
             self.input, self.output_logits(self.input, regularization)
         )
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=32,
+        sample_weight=None,
+        validation_data=None,
+        **kwargs,
+    ):
+        """As `keras.Model.fit`, on texts too.
+
+        Args:
+            x: texts or documents as token ids, as `predict` takes them,
+                which are shuffled and batched by length; or any data set
+                that Keras or KerasHub takes.
+            y: targets of texts, array (texts,) or (texts, C). Defaults to
+                None.
+            batch_size: int, most texts in a batch. Defaults to 32.
+            sample_weight: array (texts,). Defaults to None.
+            validation_data: `(x, y)` or `(x, y, sample_weight)`, or a data
+                set. Defaults to None.
+            **kwargs: see `keras.Model.fit`.
+
+        Returns:
+            A `keras.callbacks.History`.
+        """
+        if isinstance(validation_data, tuple):
+            validation = keras.utils.unpack_x_y_sample_weight(validation_data)
+            batches = document_batches(
+                *validation, self.preprocessor, batch_size
+            )
+            validation_data = batches or validation_data
+        batches = document_batches(
+            x, y, sample_weight, self.preprocessor, batch_size, shuffle=True
+        )
+        if batches is None:
+            return super().fit(
+                x,
+                y,
+                sample_weight=sample_weight,
+                validation_data=validation_data,
+                **kwargs,
+            )
+        return super().fit(
+            batches,
+            validation_data=validation_data,
+            **{**kwargs, "shuffle": False},
+        )
+
+    def evaluate(
+        self, x=None, y=None, batch_size=32, sample_weight=None, **kwargs
+    ):
+        """As `keras.Model.evaluate`, on texts too; see `fit`."""
+        batches = document_batches(
+            x, y, sample_weight, self.preprocessor, batch_size
+        )
+        if batches is None:
+            return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+        return super().evaluate(batches, **kwargs)
 
     def predict(self, x, batch_size=32, verbose=0, **kwargs):
         """Probabilities for texts, in their order.

@@ -8,11 +8,12 @@ import numpy as np
 
 from ulmfit_keras.data import bucket_lengths
 from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
+from ulmfit_keras.models.presets import PresetMixin
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
 class AWDLSTMTextClassifierPreprocessor(
-    keras_hub.models.TextClassifierPreprocessor
+    PresetMixin, keras_hub.models.TextClassifierPreprocessor
 ):
     """Turns texts into `xxbos`, their tokens, and padding on the right.
 

@@ -56,6 +56,36 @@ def document_ids(documents, preprocessor):
     return [document[:size] for document in documents]
 
 
+def document_batches(
+    x, y, sample_weight, preprocessor, batch_size, shuffle=False
+):
+    """Training or validation data in length buckets.
+
+    Args:
+        x: documents as `as_documents` takes them, or something else.
+        y: their targets.
+        sample_weight: their weights, or None.
+        preprocessor: see `document_ids`.
+        batch_size: int, most documents in a batch.
+        shuffle: bool. Defaults to False.
+
+    Returns:
+        `LengthBuckets`, or None if `x` holds no documents.
+    """
+    documents = as_documents(x)
+    if documents is None:
+        return None
+    return LengthBuckets(
+        document_ids(documents, preprocessor),
+        targets=y,
+        sample_weight=sample_weight,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        # Drawn so that `keras.utils.set_random_seed` governs it.
+        seed=np.random.randint(2**31),
+    )
+
+
 def predict_documents(model, documents, batch_size, **kwargs):
     """Outputs of a model for documents, in length buckets.
 

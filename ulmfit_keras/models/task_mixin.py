@@ -2,13 +2,15 @@
 
 import keras
 
+from ulmfit_keras.models.presets import PresetMixin
+
 
 def is_preprocessed(x):
     """Whether `x` is batches of numbers, which no preprocessor takes."""
     return isinstance(x, (dict, keras.utils.PyDataset))
 
 
-class TaskMixin:
+class TaskMixin(PresetMixin):
     """Lets any Keras data set feed a KerasHub task.
 
     Beyond KerasHub's own tasks it takes preprocessed batches, as a
@@ -20,7 +22,8 @@ class TaskMixin:
     def fit(self, x=None, y=None, **kwargs):
         if is_preprocessed(x):
             return keras.Model.fit(self, x, y, **kwargs)
-        return super().fit(x, y, **kwargs)
+        # KerasHub makes a data set, which Keras cannot shuffle, and says so.
+        return super().fit(x, y, **{"shuffle": False, **kwargs})
 
     def evaluate(self, x=None, y=None, **kwargs):
         if is_preprocessed(x):
@@ -32,7 +35,48 @@ class TaskMixin:
             return keras.Model.predict(self, x, **kwargs)
         return super().predict(x, **kwargs)
 
+    def save_to_preset(self, preset_dir, dtype=None, **kwargs):
+        """Save into a preset folder, with the checksums of all its files.
+
+        Args:
+            preset_dir: path of the folder.
+            dtype: how to store the weights. "float16" halves the files; a
+                preset is loaded at Keras' current precision all the same.
+                Defaults to None: as they are.
+            **kwargs: see the KerasHub class.
+        """
+        # A copy, because KerasHub would save the optimizer's state, too, and
+        # warn of it on loading.
+        super(TaskMixin, self.copy(dtype)).save_to_preset(preset_dir, **kwargs)
+
+    def copy(self, dtype=None):
+        """A task of its own with the same weights, compiled by default.
+
+        Args:
+            dtype: dtype policy of all layers, such as "float16". Defaults to
+                None: as before.
+
+        Returns:
+            A task of the same class, with the same preprocessor.
+        """
+        config = self.get_config()
+        config["preprocessor"] = self.preprocessor
+        if dtype is not None:
+            config["backbone"]["config"]["dtype"] = dtype
+        copy = self.from_config(config)
+        copy.set_weights(self.get_weights())
+        return copy
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if config:
+            config["optimizer_is_built"] = self.optimizer.built
+        return config
+
     def compile_from_config(self, config):
         # Keras skips this for a model whose `compile` is its own.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        config = keras.saving.deserialize_keras_object(config)
+        optimizer_is_built = config.pop("optimizer_is_built")
+        self.compile(**config)
+        if optimizer_is_built:
+            self.optimizer.build(self.trainable_variables)

@@ -1,0 +1,164 @@
+"""Two classifiers, one for each direction of reading, as one model."""
+
+import pathlib
+
+import keras
+
+from ulmfit_keras.models.awd_lstm_text_classifier import AWDLSTMTextClassifier
+from ulmfit_keras.models.documents import as_documents
+from ulmfit_keras.models.documents import predict_documents
+from ulmfit_keras.models.presets import find_preset
+
+
+@keras.saving.register_keras_serializable("ulmfit_keras")
+class BidirectionalTextClassifier(keras.Model):
+    """The mean of a forward and a backward classifier's outputs.
+
+    Source: Howard & Ruder 2018, section 3.3, "bidirectional language
+    model": each classifier is fine-tuned on its own, then their predictions
+    are averaged. Both get the same token ids; the backward classifier turns
+    them round by itself.
+
+    Args:
+        forward_classifier: an `AWDLSTMTextClassifier`.
+        backward_classifier: another one whose backbone reads `backwards`,
+            with the same vocabulary, classes and problem type.
+
+    Input shape:
+        `{"token_ids": int (B, T), "padding_mask": (B, T)}`; texts or lists
+        of token ids in `predict`.
+
+    Output shape:
+        float32 (B, C).
+
+    Raises:
+        ValueError: if the two classifiers do not fit together.
+
+    Example:
+
+    ```python
+    classifier = BidirectionalTextClassifier(forward, backward)
+    classifier.predict(["A fine film."])
+    ```
+    """
+
+    def __init__(self, forward_classifier, backward_classifier, **kwargs):
+        check_pair(forward_classifier, backward_classifier)
+        inputs = {
+            name: keras.Input((None,), dtype="int32", name=name)
+            for name in ("token_ids", "padding_mask")
+        }
+        average = keras.layers.Average(dtype="float32", name="mean_outputs")
+        outputs = average(
+            [forward_classifier(inputs), backward_classifier(inputs)]
+        )
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.forward_classifier = forward_classifier
+        self.backward_classifier = backward_classifier
+
+    @property
+    def preprocessor(self):
+        """The preprocessor of the forward classifier, which serves both."""
+        return self.forward_classifier.preprocessor
+
+    @property
+    def num_classes(self):
+        """The number of classes."""
+        return self.forward_classifier.num_classes
+
+    @property
+    def labels(self):
+        """The names of the classes, or None."""
+        return self.forward_classifier.labels
+
+    @property
+    def problem_type(self):
+        """What is solved; see `AWDLSTMTextClassifier`."""
+        return self.forward_classifier.problem_type
+
+    def predict(self, x, batch_size=32, verbose=0, **kwargs):
+        """See `AWDLSTMTextClassifier.predict`."""
+        documents = as_documents(x)
+        if documents is None:
+            return super().predict(x, batch_size, verbose, **kwargs)
+        return predict_documents(
+            self, documents, batch_size, verbose=verbose, **kwargs
+        )
+
+    def save_to_preset(self, preset_dir):
+        """Save both classifiers as presets inside one folder.
+
+        Args:
+            preset_dir: path of the folder.
+        """
+        folder = pathlib.Path(preset_dir)
+        self.forward_classifier.save_to_preset(folder / "forward")
+        self.backward_classifier.save_to_preset(folder / "backward")
+
+    @classmethod
+    def from_preset(cls, preset):
+        """Load what `save_to_preset` wrote.
+
+        Args:
+            preset: a folder, or a name in `saved_models`.
+
+        Returns:
+            A `BidirectionalTextClassifier`.
+        """
+        folder = pathlib.Path(find_preset(preset))
+        return cls(
+            AWDLSTMTextClassifier.from_preset(folder / "forward"),
+            AWDLSTMTextClassifier.from_preset(folder / "backward"),
+        )
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            **{
+                name: keras.saving.serialize_keras_object(getattr(self, name))
+                for name in ("forward_classifier", "backward_classifier")
+            },
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(
+            **{
+                name: keras.saving.deserialize_keras_object(value)
+                for name, value in config.items()
+            }
+        )
+
+
+def check_pair(forward, backward):
+    """Raise a ValueError unless the two classifiers fit together."""
+    directions = forward.backbone.backwards, backward.backbone.backwards
+    if directions != (False, True):
+        raise ValueError(
+            "The first classifier must read forwards and the second "
+            "backwards, see `AWDLSTMBackbone(backwards=True)`. "
+            f"Received: backwards={directions[0]} and {directions[1]}"
+        )
+    for name in ("num_classes", "labels", "problem_type"):
+        pair = getattr(forward, name), getattr(backward, name)
+        if pair[0] != pair[1]:
+            raise ValueError(
+                f"Both classifiers must have the same `{name}`. "
+                f"Received: {pair[0]} and {pair[1]}"
+            )
+    tokenizers = [
+        classifier.preprocessor.tokenizer
+        for classifier in (forward, backward)
+        if classifier.preprocessor is not None
+    ]
+    # A tokenizer out of a file gets its vocabulary after the model is made.
+    vocabularies = [
+        tokenizer.vocabulary.fingerprint
+        for tokenizer in tokenizers
+        if tokenizer.start_token_id is not None
+    ]
+    if len(set(vocabularies)) > 1:
+        raise ValueError(
+            "Both classifiers must have the same vocabulary. Received "
+            f"fingerprints: {vocabularies[0]} and {vocabularies[1]}"
+        )

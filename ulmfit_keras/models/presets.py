@@ -1,0 +1,112 @@
+"""Where presets are found, and how their files are checked."""
+
+import hashlib
+import os
+import pathlib
+
+PRESETS_DIR = pathlib.Path(__file__).parents[2] / "saved_models"
+CHECKSUMS_FILE = "SHA256SUMS"
+
+
+def find_preset(preset):
+    """The folder of a preset, its files checked.
+
+    Args:
+        preset: a folder, the name of one in this project's `saved_models`,
+            or a handle with a scheme (`"hf://…"`), which KerasHub fetches.
+
+    Returns:
+        str, the folder, or the handle as it was.
+
+    Raises:
+        ValueError: if there is no such preset, or a file in it is not the
+            one that was saved.
+    """
+    preset = str(preset)
+    if "://" in preset:
+        return preset
+    for folder in (preset, PRESETS_DIR / preset):
+        if os.path.isdir(folder):
+            check_files(folder)
+            return str(folder)
+    names = sorted(p.name for p in PRESETS_DIR.glob("*") if p.is_dir())
+    raise ValueError(
+        f"`preset` must be a folder, one of the names {names}, or a handle "
+        f"such as 'hf://user/name'. Received: preset={preset!r}"
+    )
+
+
+def write_checksums(folder):
+    """Write the SHA-256 of all files in a folder to its `SHA256SUMS`.
+
+    The file has the format of the command `sha256sum`.
+
+    Args:
+        folder: path of the folder.
+    """
+    folder = pathlib.Path(folder)
+    lines = [
+        f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != CHECKSUMS_FILE
+    ]
+    (folder / CHECKSUMS_FILE).write_text("".join(lines), encoding="utf-8")
+
+
+def check_files(folder):
+    """Compare the files of a folder with its `SHA256SUMS`, if it has one.
+
+    Args:
+        folder: path of the folder.
+
+    Raises:
+        ValueError: if a file is missing or differs.
+    """
+    sums = pathlib.Path(folder) / CHECKSUMS_FILE
+    if not sums.exists():
+        return
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        expected, name = line.split(maxsplit=1)
+        path = sums.parent / name
+        found = sha256(path) if path.is_file() else "no file"
+        if found != expected:
+            raise ValueError(
+                f"{path} must have the SHA-256 {expected} that {sums} names. "
+                "It was damaged or changed; get the preset again, or delete "
+                f"{CHECKSUMS_FILE} if you changed it. Received: {found}"
+            )
+
+
+def sha256(path):
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class PresetMixin:
+    """Adds this project's presets and checksums to a KerasHub class."""
+
+    @classmethod
+    def from_preset(cls, preset, *args, **kwargs):
+        """Load from a preset.
+
+        Args:
+            preset: a folder, a name in `saved_models`, or a hub handle; see
+                `find_preset`.
+            *args: see the KerasHub class.
+            **kwargs: see the KerasHub class.
+
+        Returns:
+            An object of this class.
+        """
+        return super().from_preset(find_preset(preset), *args, **kwargs)
+
+    def save_to_preset(self, preset_dir, **kwargs):
+        """Save into a preset folder, with the checksums of all its files.
+
+        Args:
+            preset_dir: path of the folder.
+            **kwargs: see the KerasHub class.
+        """
+        super().save_to_preset(preset_dir, **kwargs)
+        write_checksums(preset_dir)
