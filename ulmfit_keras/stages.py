@@ -226,6 +226,7 @@ def train_classifier(
     learning_rate=None,
     batch_size=None,
     max_length=1400,
+    max_tokens=4000,
     unfreezing=None,
     dropout_multiplier=1.0,
     class_weight=None,
@@ -253,6 +254,8 @@ def train_classifier(
         batch_size: documents a step, in place of the setting's.
         max_length: gradients flow through the last so many tokens of a
             document (BPT3C). Defaults to 1400, that is 20 windows of 70.
+        max_tokens: documents are cut off after so many tokens, in training
+            and in `predict`. Defaults to 4000.
         unfreezing: a plan of `GradualUnfreezing`, in place of the setting's.
         dropout_multiplier: scales all dropout rates. Defaults to 1.
         class_weight: dict from label to weight, or `"balanced"`. Defaults
@@ -282,7 +285,7 @@ def train_classifier(
     texts, labels = list(texts), list(labels)
     if validation_data is None:
         train_rows, valid_rows = data.stratified_split(
-            labels, validation_fraction, seed
+            labels, validation_fraction, seed, problem_type
         )
         valid_texts = [texts[i] for i in valid_rows]
         valid_labels = [labels[i] for i in valid_rows]
@@ -297,7 +300,8 @@ def train_classifier(
         _copied_backbone(language_model.backbone),
         num_classes=targets.shape[-1] if names is None else len(names),
         preprocessor=models.AWDLSTMTextClassifierPreprocessor(
-            language_model.preprocessor.tokenizer.copy()
+            language_model.preprocessor.tokenizer.copy(),
+            sequence_length=max_tokens,
         ),
         problem_type=problem_type,
         labels=names,

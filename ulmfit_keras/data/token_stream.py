@@ -85,8 +85,12 @@ class TokenStream(keras.utils.PyDataset):
             )
         self.row_length = -(-(len(self.ids) - 1) // batch_size)
         self.epoch = 0
-        self.epoch_lengths = [
-            self._draw_lengths(random_length) for _ in range(epochs)
+        first = self._draw_lengths(random_length)
+        # Keras wants the same number of batches in every epoch: the lengths
+        # of the first in another order, the cut-off last window at its place.
+        self.epoch_lengths = [first] + [
+            [*self.random.permutation(first[:-1]).tolist(), first[-1]]
+            for _ in range(epochs - 1)
         ]
         self.epoch_offsets = [
             np.cumsum([0, *lengths[:-1]]) for lengths in self.epoch_lengths
@@ -118,8 +122,12 @@ class TokenStream(keras.utils.PyDataset):
         while total < self.row_length:
             short = self.random.random() >= 0.95
             length = self.random.normal(self.bptt / (1 + short), 5)
-            lengths.append(max(5, 5 * round(length / 5)))
-            total += lengths[-1]
+            length = max(5, 5 * round(length / 5))
+            # Keras' TensorFlow pipeline looks at the first two batches only,
+            # and takes a length that they share for that of all batches.
+            length += 5 * (lengths == [length])
+            lengths.append(length)
+            total += length
         return lengths
 
     def __len__(self):

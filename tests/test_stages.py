@@ -1,0 +1,126 @@
+"""Stages two and three on a tiny model, end to end."""
+
+import keras
+import numpy as np
+import pytest
+
+import ulmfit_keras as ulmfit
+from ulmfit_keras import models
+from ulmfit_keras import text
+
+WORDS = ["good", "fine", "great", "bad", "poor", "awful", "the", "film", "was"]
+
+
+def _language_model(backwards=False):
+    vocabulary = text.Vocabulary.build(
+        dict.fromkeys([*WORDS[:-3], "the", "film", "old1", "old2"], 5)
+    )
+    backbone = models.AWDLSTMBackbone(
+        len(vocabulary), 12, 16, 2, backwards=backwards
+    )
+    return models.AWDLSTMCausalLM(
+        backbone,
+        models.AWDLSTMCausalLMPreprocessor(
+            text.WordTokenizer(list(vocabulary.tokens))
+        ),
+    )
+
+
+@pytest.fixture
+def reviews():
+    random = np.random.default_rng(0)
+    labels = random.choice(["neg", "pos"], 160).tolist()
+    return [
+        f"The film was {random.choice(WORDS[:3] if y == 'pos' else WORDS[3:6])}"
+        for y in labels
+    ], labels
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_three_stages_learn(reviews, backwards):
+    texts, labels = reviews
+    language_model = _language_model(backwards)
+    history = ulmfit.finetune_language_model(
+        language_model,
+        texts,
+        epochs=3,
+        learning_rate=0.02,
+        batch_size=4,
+        bptt=12,
+        dropout_multiplier=0.1,
+        verbose=0,
+    )
+    perplexities = history.history["val_perplexity"]
+    assert perplexities[-1] < perplexities[0]
+    # "was" and its like are new words, "old2" had to make room.
+    assert history.vocabulary_transfer.new == 1
+    tokenizer = language_model.preprocessor.tokenizer
+    assert tokenizer.token_to_id("was") != tokenizer.unk_token_id
+
+    before = [w.copy() for w in language_model.get_weights()]
+    recorded = keras.callbacks.History()
+    classifier = ulmfit.train_classifier(
+        language_model,
+        texts,
+        labels,
+        epochs=8,
+        learning_rate=0.05,
+        batch_size=16,
+        dropout_multiplier=0.1,
+        callbacks=[recorded],
+        verbose=0,
+    )
+    for old, new in zip(before, language_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert recorded.history["unfrozen_groups"][:4] == [1, 2, 3, 4]
+    assert classifier.labels == ["neg", "pos"]
+    assert classifier.backbone.backwards == backwards
+    probabilities = classifier.predict(
+        ["The film was great", "The film was awful", ""]
+    )
+    assert probabilities.shape == (3, 2)
+    assert probabilities[0].argmax() == 1
+    assert probabilities[1].argmax() == 0
+
+
+@pytest.mark.parametrize("settings", ["paper", "fastai"])
+def test_both_settings_run_for_multi_label_and_regression(settings):
+    language_model = _language_model()
+    texts = ["good film", "bad film", "the film", "good bad"] * 5
+    many = ulmfit.train_classifier(
+        language_model,
+        texts,
+        [["g"], ["b"], [], ["g", "b"]] * 5,
+        problem_type="multi_label",
+        settings=settings,
+        epochs=1,
+        verbose=0,
+    )
+    assert many.predict(["good"]).shape == (1, 2)
+    number = ulmfit.train_classifier(
+        language_model,
+        texts,
+        [1.0, 0.0, 0.5, 0.5] * 5,
+        problem_type="regression",
+        settings=settings,
+        epochs=1,
+        verbose=0,
+    )
+    assert number.predict(["good", ""]).shape == (2, 1)
+
+
+def test_errors_name_what_is_wrong():
+    language_model = _language_model()
+    with pytest.raises(ValueError, match="Received: settings='best'"):
+        ulmfit.train_classifier(
+            language_model, ["a", "b"], ["x", "y"], settings="best"
+        )
+    with pytest.raises(ValueError, match="at least two texts"):
+        ulmfit.finetune_language_model(language_model, ["only one"])
+
+
+def test_a_text_shorter_than_a_batch_still_trains():
+    history = ulmfit.finetune_language_model(
+        _language_model(), ["good", "bad"], epochs=1, verbose=0
+    )
+    assert np.isfinite(history.history["val_perplexity"]).all()
