@@ -86,6 +86,7 @@ def main(_):
         embedding_dim=FLAGS.embedding_dim,
         hidden_dim=FLAGS.hidden_dim,
         num_layers=FLAGS.num_layers,
+        backwards=FLAGS.backwards,
     )
     backbone.set_dropout(
         "fastai_language_model", multiplier=FLAGS.dropout_multiplier
@@ -93,8 +94,7 @@ def main(_):
     language_model = models.AWDLSTMCausalLM(
         backbone,
         models.AWDLSTMCausalLMPreprocessor(
-            text.WordTokenizer(list(vocabulary.tokens)),
-            backwards=FLAGS.backwards,
+            text.WordTokenizer(list(vocabulary.tokens))
         ),
     )
     trainer = models.StreamLanguageModel(
