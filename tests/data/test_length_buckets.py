@@ -189,7 +189,6 @@ def tiny_model():
     return keras.Model({"token_ids": token_ids, "padding_mask": mask}, outputs)
 
 
-@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # torch
 @pytest.mark.parametrize("fit_shuffle", [False, True])
 def test_fit_evaluate_and_predict(fit_shuffle):
     lengths = np.random.default_rng(2).integers(1, 120, 70)

@@ -177,11 +177,21 @@ def test_several_text_columns_are_joined_as_fields():
     assert table.problems == {"missing_text": ["row 1"]}
 
 
-def test_select_keeps_labels_and_rows():
-    table = TextTable(["a", "b", "c"], ["x", "y", "z"]).select([2, 0])
-    assert table.texts == ["c", "a"]
-    assert table.labels == ["z", "x"]
-    assert table.rows == ["row 2", "row 0"]
+def test_select_keeps_labels_rows_and_their_problems():
+    problems = {
+        "empty_text": ["row 0", "row 1"],
+        "missing_text": ["row 1"],
+        "skipped": ["row 7: no label"],
+    }
+    table = TextTable(["", "", "c"], ["x", "y", "z"], problems=problems)
+    chosen = table.select([2, 0])
+    assert chosen.texts == ["c", ""]
+    assert chosen.labels == ["z", "x"]
+    assert chosen.rows == ["row 2", "row 0"]
+    assert chosen.problems == {
+        "empty_text": ["row 0"],
+        "skipped": ["row 7: no label"],
+    }
 
 
 # --- labels -----------------------------------------------------------------

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import platform
 import re
+from typing import NamedTuple
 
 from ulmfit_keras.data import docstrings
 from ulmfit_keras.data.errors import DataError
@@ -50,6 +51,15 @@ _PACKAGE_NAME = re.compile(
 )
 
 
+class Passages(NamedTuple):
+    """The splits of the built-in task, each a `TextTable`."""
+
+    train: TextTable
+    valid: TextTable
+    test: TextTable
+    unlabeled: TextTable
+
+
 def builtin_passages(
     train_size=420, valid_size=60, test_size=120, per_module=15
 ):
@@ -73,17 +83,17 @@ def builtin_passages(
             large module makes up a class.
 
     Returns:
-        A dict of `TextTable`: `"train"`, `"valid"`, `"test"` with the
-        package as label, and `"unlabeled"` with what the training modules
-        hold beyond `per_module`, for language-model fine-tuning.
+        A named tuple of `TextTable`: `train`, `valid` and `test` with the
+        package as label and the module as name of a row, and `unlabeled`
+        with what the training modules hold beyond `per_module`, for
+        language-model fine-tuning.
 
     Raises:
         DataError: if fewer than four of the packages are installed.
 
     Example:
 
-    >>> tables = builtin_passages()
-    >>> sorted(set(tables["train"].labels))[:3]
+    >>> sorted(set(builtin_passages().train.labels))[:3]
     ['matplotlib', 'pandas', 'python']
     """
     roots = {name: docstrings.source_root(name) for name in _PACKAGES}
@@ -95,7 +105,7 @@ def builtin_passages(
             f'pip install "ulmfit_keras[recipes]". Received: {packages}'
         )
     sizes = {"test": test_size, "valid": valid_size, "train": train_size}
-    parts = {name: ([], [], []) for name in (*sizes, "unlabeled")}
+    parts = {name: ([], [], []) for name in Passages._fields}
     seen = set()
     for package in packages:
         taken = dict.fromkeys(sizes, 0)
@@ -117,12 +127,17 @@ def builtin_passages(
                 labels.append(package)
                 rows.append(f"{package}/{module}")
     source = "docstrings of " + ", ".join(map(_with_version, packages))
-    return {
-        name: TextTable(
-            texts, None if name == "unlabeled" else labels, source, rows=rows
-        )
-        for name, (texts, labels, rows) in parts.items()
-    }
+    return Passages(
+        **{
+            name: TextTable(
+                texts,
+                None if name == "unlabeled" else labels,
+                source,
+                rows=rows,
+            )
+            for name, (texts, labels, rows) in parts.items()
+        }
+    )
 
 
 def mask_names(text):

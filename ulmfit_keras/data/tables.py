@@ -59,15 +59,21 @@ class TextTable:
             indices: places of the rows, in the new order.
 
         Returns:
-            A `TextTable` with the same source. It has no `problems`: those
-            belong to the table as it was read.
+            A `TextTable` with the same source. Its `problems` are those of
+            its rows, and those of rows that were left out before.
         """
+        rows = [self.rows[i] for i in indices]
+        others = set(self.rows).difference(rows)
+        problems = {
+            problem: [row for row in found if row not in others]
+            for problem, found in self.problems.items()
+        }
         return TextTable(
             [self.texts[i] for i in indices],
             None if self.labels is None else [self.labels[i] for i in indices],
             self.source,
-            {},
-            [self.rows[i] for i in indices],
+            {problem: found for problem, found in problems.items() if found},
+            rows,
         )
 
 

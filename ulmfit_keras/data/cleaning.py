@@ -1,0 +1,172 @@
+"""Options that change texts or leave rows out, and count what they did."""
+
+import re
+from html import unescape
+
+from ulmfit_keras.text.cleaning import replace_html
+
+# Only names of elements: "a < b and c > d" is no mark-up.
+_ELEMENTS = (
+    "a|abbr|article|b|big|blockquote|body|br|button|caption|center|cite|code"
+    "|dd|del|div|dl|dt|em|fieldset|figure|font|footer|form|h[1-6]|head|header"
+    "|hr|html|i|iframe|img|input|ins|label|li|link|main|meta|nav|ol|option|p"
+    "|pre|q|s|section|select|small|span|strike|strong|sub|sup|table|tbody|td"
+    "|textarea|tfoot|th|thead|title|tr|tt|u|ul"
+)
+_INVISIBLE = tuple(
+    (re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE))
+    for begin, end in (
+        (r"<!--", r"-->"),
+        (r"<script\b[^<>]*>", r"</script\s*>"),
+        (r"<style\b[^<>]*>", r"</style\s*>"),
+    )
+)
+_LINE_ENDING_TAG = re.compile(
+    r"</?(?:p|div|h[1-6]|li|tr|blockquote|ul|ol|table)\b[^<>]*>|<br\b[^<>]*>",
+    re.IGNORECASE,
+)
+_TAG = re.compile(rf"</?(?:{_ELEMENTS})\b[^<>]*>", re.IGNORECASE)
+# With its semicolon: the "&copy=" of an address is none.
+_ENTITY = re.compile(r"&#?\w+;")
+# All control characters but white space and U+001F, with which `join_fields`
+# opens a field; byte order marks, soft hyphens, noncharacters.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1e\x7f-\x84\x86-\x9f\ufeff\xad\ufffe\uffff]"
+)
+_SPACES = re.compile(r"[^\S\n\x1c-\x1f]+")
+_LINES = re.compile(r" ?\n ?")
+_MANY_LINES = re.compile(r"\n{3,}")
+
+
+def clean_texts(texts, html=True, control_characters=True, white_space=True):
+    """Remove what does not belong to the words of texts.
+
+    The tokenizers of this package already read a few HTML left-overs and
+    count control characters as spaces; this makes the texts themselves fit
+    to be read and compared. Apply it to training and test texts alike.
+
+    Args:
+        texts: list of str.
+        html: remove tags, comments and scripts, and turn entities such as
+            `&amp;` into characters.
+        control_characters: replace them by spaces; soft hyphens and byte
+            order marks vanish. Tabs and newlines stay.
+        white_space: make one space of several, at most one empty line of
+            several, and remove white space at the ends.
+
+    Returns:
+        `(cleaned, counts)`: a list of str, and for each option the number
+        of texts it changed.
+
+    Example:
+
+    >>> clean_texts(["<b>Tom &amp;  Jerry</b>", "ok"])[0]
+    ['Tom & Jerry', 'ok']
+    """
+    steps = {}
+    if html:
+        steps["html"] = _without_html
+    if control_characters:
+        steps["control_characters"] = _without_control_characters
+    if white_space:
+        steps["white_space"] = _without_extra_white_space
+    counts = dict.fromkeys(steps, 0)
+    cleaned = []
+    for text in texts:
+        for name, step in steps.items():
+            new = step(text)
+            counts[name] += new != text
+            text = new
+        cleaned.append(text)
+    return cleaned, counts
+
+
+def drop_rows(table, empty=False, duplicates=False, also_in=()):
+    """Leave out rows without a text, or whose text is there already.
+
+    Two texts are the same here if they differ at most in case and white
+    space.
+
+    Args:
+        table: a `TextTable`.
+        empty: leave out rows whose text is empty or white space.
+        duplicates: leave out rows whose text an earlier row has.
+        also_in: tables; leave out rows whose text is in one of them. To
+            keep a test set as it is, leave out the rows from the training.
+
+    Returns:
+        A `TextTable` whose `problems` name, besides those of `table`, the
+        rows that were left out and why.
+
+    Example:
+
+    >>> table = drop_rows(TextTable(["a", "", "A "]), duplicates=True)
+    >>> table.texts, table.problems
+    (['a', ''], {'left_out_duplicates': ['row 2']})
+    """
+    elsewhere = {comparable(text) for other in also_in for text in other.texts}
+    left_out = {"empty": [], "duplicates": [], "also_in": []}
+    seen, kept = set(), []
+    for row, text in enumerate(map(comparable, table.texts)):
+        if empty and not text:
+            left_out["empty"].append(table.rows[row])
+        elif text in elsewhere:
+            left_out["also_in"].append(table.rows[row])
+        elif duplicates and text in seen:
+            left_out["duplicates"].append(table.rows[row])
+        else:
+            kept.append(row)
+        seen.add(text)
+    result = table.select(kept)
+    result.problems = table.problems | {
+        f"left_out_{reason}": rows for reason, rows in left_out.items() if rows
+    }
+    return result
+
+
+def comparable(text):
+    """A text without what does not make it another text.
+
+    Args:
+        text: str.
+
+    Returns:
+        str in lower case, with one space for any white space.
+    """
+    return " ".join(text.casefold().split())
+
+
+def _without_html(text):
+    if "<" in text:
+        for begin, end in _INVISIBLE:
+            text = _without_parts(text, begin, end)
+        text = _LINE_ENDING_TAG.sub("\n", text)
+        text = _TAG.sub("", text)
+    return _ENTITY.sub(lambda match: unescape(match[0]), replace_html(text))
+
+
+def _without_parts(text, begin, end):
+    # One expression for both ends would take quadratic time where many
+    # begin and none ends.
+    parts, position = [], 0
+    while first := begin.search(text, position):
+        last = end.search(text, first.end())
+        if last is None:
+            break
+        parts.append(text[position : first.start()])
+        position = last.end()
+    return "".join([*parts, text[position:]])
+
+
+def _without_control_characters(text):
+    return _CONTROL.sub(_replacement, text)
+
+
+def _replacement(match):
+    return "" if match[0] in "\ufeff\xad\ufffe\uffff" else " "
+
+
+def _without_extra_white_space(text):
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _LINES.sub("\n", _SPACES.sub(" ", text))
+    return _MANY_LINES.sub("\n\n", text).strip(" \n")

@@ -1,0 +1,151 @@
+"""Hold out rows, or repeat them, with an eye on the labels."""
+
+import collections
+
+import numpy as np
+
+from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.tables import TextTable
+
+_BINS = 10
+
+
+def stratified_split(labels, fraction=0.1, seed=0, problem_type=None):
+    """Hold out a part of the rows in which the labels are as in the whole.
+
+    Each class gives the same share of its rows, up to rounding, and keeps
+    at least one, so that no held-out label is new to the training. Rows with
+    several labels go by the rarest of them, rows of a regression by the
+    tenth of the values they lie in.
+
+    Args:
+        labels: one label a row: names (str or int), lists of names for a
+            multi-label problem, or floats for a regression. Or a `TextTable`
+            with labels.
+        fraction: share of the rows to hold out, above 0 and below 1. At
+            least one row is held out.
+        seed: int, seed of the choice.
+        problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
+            Defaults to what the type of the labels says.
+
+    Returns:
+        `(kept, held_out)`, two int64 arrays of row numbers, each rising; for
+        a `TextTable`, two of these.
+
+    Raises:
+        DataError: if no row can be held out, because no class has two rows.
+        ValueError: if `fraction` is not between 0 and 1.
+
+    Example:
+
+    >>> stratified_split(["a"] * 4 + ["b"] * 2, fraction=0.5)[1].shape
+    (3,)
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(
+            "`fraction` must be above 0 and below 1. "
+            f"Received: fraction={fraction}"
+        )
+    if isinstance(labels, TextTable):
+        parts = stratified_split(labels.labels, fraction, seed, problem_type)
+        return tuple(map(labels.select, parts))
+    strata = _strata(labels, problem_type)
+    rng = np.random.default_rng(seed)
+    classes = sorted(set(strata), key=str)
+    rows_of = {c: [] for c in classes}
+    for row in rng.permutation(len(strata)):
+        rows_of[strata[row]].append(int(row))
+    spare = np.array([len(rows_of[c]) - 1 for c in classes])
+    if not spare.sum():
+        raise DataError(
+            "A stratified split needs two rows of at least one class: there "
+            "are fewer rows than it takes, or the label column holds texts. "
+            f"Received: {len(strata)} rows of {len(classes)} classes"
+        )
+    total = min(max(1, round(fraction * len(strata))), spare.sum())
+    expected = (spare + 1) * fraction
+    numbers = np.minimum(np.floor(expected), spare).astype(int)
+    # The rest goes to the classes that were rounded down most.
+    order = np.argsort(numbers - expected + rng.uniform(0, 1e-6, len(spare)))
+    while numbers.sum() < total:
+        for c in order:
+            if numbers.sum() < total and numbers[c] < spare[c]:
+                numbers[c] += 1
+    held_out = set()
+    for c, number in zip(classes, numbers, strict=True):
+        held_out.update(rows_of[c][:number])
+    held_out = _known_labels_only(labels, held_out)
+    kept = [row for row in range(len(strata)) if row not in held_out]
+    return np.array(kept, np.int64), np.array(sorted(held_out), np.int64)
+
+
+def oversample(labels, seed=0):
+    """Repeat rows of the smaller classes until all are equally large.
+
+    Args:
+        labels: one name a row.
+        seed: int, seed of the choice.
+
+    Returns:
+        int64 array of row numbers: every row once, then the repeated ones.
+        Of a class, no row is repeated twice as often as another plus one.
+
+    Example:
+
+    >>> oversample(["a", "a", "b"]).tolist()
+    [0, 1, 2, 2]
+    """
+    rng = np.random.default_rng(seed)
+    rows_of = collections.defaultdict(list)
+    for row, label in enumerate(labels):
+        rows_of[label].append(row)
+    largest = max(map(len, rows_of.values()), default=0)
+    repeated = []
+    for rows in rows_of.values():
+        missing = largest - len(rows)
+        while missing > 0:
+            repeated.extend(rng.permutation(rows)[:missing].tolist())
+            missing -= len(rows)
+    return np.array([*range(len(labels)), *repeated], np.int64)
+
+
+def _strata(labels, problem_type):
+    labels = list(labels)
+    if problem_type is None and labels:
+        problem_type = {
+            list: "multi_label",
+            tuple: "multi_label",
+            set: "multi_label",
+            float: "regression",
+        }.get(type(labels[0]))
+    if problem_type == "multi_label":
+        counts = collections.Counter(x for names in labels for x in names)
+        return [
+            min(names, key=lambda x: (counts[x], str(x)), default=None)
+            for names in labels
+        ]
+    if problem_type == "regression":
+        values = np.asarray(labels, np.float64).reshape(len(labels), -1)[:, 0]
+        ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+        bins = min(_BINS, max(1, len(labels) // 2))
+        return (ranks * bins // max(1, len(labels))).tolist()
+    return labels
+
+
+def _known_labels_only(labels, held_out):
+    """Without the rows that hold the only ones of a label (multi-label)."""
+    if not any(isinstance(names, (list, tuple, set)) for names in labels):
+        return held_out
+    known = {
+        name
+        for row, names in enumerate(labels)
+        if row not in held_out
+        for name in names
+    }
+    remaining = set()
+    for row in sorted(held_out):
+        if known.issuperset(labels[row]):
+            remaining.add(row)
+        else:
+            known.update(labels[row])
+    return remaining
