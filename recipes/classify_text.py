@@ -24,85 +24,33 @@ from recipes import common
 
 FLAGS = flags.FLAGS
 common.define_table_flags()
-common.define_training_flags()
-flags.DEFINE_string(
-    "test", None, "Table to report on. Defaults to a part of --train."
-)
-flags.DEFINE_float(
-    "test_fraction", 0.2, "How large a part, where there is no --test."
-)
-flags.DEFINE_string("preset", "awd_lstm_small_en", "Language model.")
-flags.DEFINE_integer("lm_epochs", 3, "Most epochs of stage 2.")
-flags.DEFINE_integer("classifier_epochs", 8, "Most epochs of stage 3.")
-flags.DEFINE_integer(
-    "max_length", 1400, "Tokens of a document that gradients flow through."
-)
-flags.DEFINE_integer(
-    "max_tokens", 4000, "Tokens of a document that are read at all."
-)
-flags.DEFINE_float("lm_learning_rate", None, "In place of the setting's.")
-flags.DEFINE_float(
-    "classifier_learning_rate", None, "In place of the setting's."
-)
-flags.DEFINE_string("unfreezing", None, "In place of the setting's plan.")
-flags.DEFINE_bool("balanced", False, "Give all classes the same weight.")
-flags.DEFINE_integer(
-    "train_rows", None, "Use so many labelled rows; the rest is unlabelled."
-)
+common.define_stage_flags()
+common.define_language_model_flags()
+common.define_classifier_flags()
 
 
-def read_tables():
-    """The tables: train, test, unlabeled or None, and remarks on them."""
-    from ulmfit_keras import data
-
-    if FLAGS.train is None:
-        passages = data.builtin_passages()
-        return passages.train, passages.test, passages.unlabeled, []
-    public = data.PUBLIC_SETS
-    if FLAGS.train in public:
-        tables = data.load_public(FLAGS.train, FLAGS.data_dir)
-        return tables["train"], tables["test"], tables.get("unlabeled"), []
-    unlabeled = FLAGS.unlabeled and common.read_table(
-        FLAGS.unlabeled, with_labels=False
-    )
-    train = common.read_table(FLAGS.train)
-    if FLAGS.test:
-        return train, common.read_table(FLAGS.test), unlabeled, []
-    rest, held_out = data.stratified_split(
-        train, FLAGS.test_fraction, FLAGS.seed
-    )
-    note = (
-        f"No test table was given: {len(held_out):,} of {len(train):,} rows, "
-        "drawn at random from each class, are the test rows."
-    )
-    return rest, held_out, unlabeled, [note]
+def chosen_label(row, labels):
+    """What a row of probabilities says, as it stands in predictions.csv."""
+    if FLAGS.problem_type == "multi_label":
+        return ";".join(
+            label for label, p in zip(labels, row, strict=True) if p >= 0.5
+        )
+    return labels[row.argmax()]
 
 
-def write_predictions(path, table, probabilities, labels):
-    """One row a text: text, truth, prediction, a column per class."""
+def write_predictions(path, table, predictions, labels):
+    """One row a text: text, truth, prediction, a probability per class."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        if labels is None:
-            writer.writerow(["text", "truth", "prediction"])
-            for text, truth, row in zip(
-                table.texts, table.labels, probabilities, strict=True
-            ):
-                writer.writerow([text, truth, *row])
-            return
-        writer.writerow(["text", "truth", "prediction", *labels])
+        writer.writerow(["text", "truth", "prediction", *(labels or [])])
         for text, truth, row in zip(
-            table.texts, table.labels, probabilities, strict=True
+            table.texts, table.labels, predictions, strict=True
         ):
-            if FLAGS.problem_type == "multi_label":
-                truth = ";".join(truth)
-                chosen = ";".join(
-                    label
-                    for label, p in zip(labels, row, strict=True)
-                    if p >= 0.5
-                )
-            else:
-                chosen = labels[row.argmax()]
-            writer.writerow([text, truth, chosen, *(f"{p:.6g}" for p in row)])
+            truth = ";".join(truth) if isinstance(truth, list) else truth
+            numbers = [f"{number:.6g}" for number in row]
+            if labels is not None:
+                numbers.insert(0, chosen_label(row, labels))
+            writer.writerow([text, truth, *numbers])
 
 
 def main(_):
@@ -114,40 +62,18 @@ def main(_):
     from ulmfit_keras import data
     from ulmfit_keras import evaluation
 
-    keras.config.set_dtype_policy(FLAGS.dtype)
-    train, test, unlabeled, notes = read_tables()
-    extra_texts = unlabeled.texts if unlabeled is not None else []
-    if FLAGS.train_rows is not None:
-        share = 1 - FLAGS.train_rows / len(train)
-        train, rest = data.stratified_split(train, share, FLAGS.seed)
-        extra_texts = [*rest.texts, *extra_texts]
-
+    tables, changes = common.read_tables()
+    train, test = tables["train"], tables["test"]
     language_model = ulmfit.models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
-    report = data.data_report(
-        {"train": train, "test": test},
-        tokenizer=language_model.preprocessor.tokenizer,
-        max_tokens=FLAGS.max_tokens,
-    )
-    print(data.format_report(report))
-    for note in notes:
-        print(note)
 
     histories = []
     if FLAGS.lm_epochs:
         print("\nStage 2: fine-tuning the language model")
         began = time.monotonic()
-        history = ulmfit.finetune_language_model(
-            language_model,
-            [*train.texts, *extra_texts],
-            validation_fraction=FLAGS.validation_fraction,
-            epochs=FLAGS.lm_epochs,
-            settings=FLAGS.settings,
-            learning_rate=FLAGS.lm_learning_rate,
-            dropout_multiplier=FLAGS.dropout_multiplier,
-            callbacks=common.training_callbacks(output_dir, "language_model"),
-            seed=FLAGS.seed,
+        history = common.finetune_language_model(
+            language_model, tables, output_dir
         )
-        report["vocabulary"] = str(history.vocabulary_transfer)
+        changes["vocabulary"] = str(history.vocabulary_transfer)
         histories.append(
             {
                 "name": "Language model",
@@ -155,71 +81,56 @@ def main(_):
                 "seconds": time.monotonic() - began,
             }
         )
+    report = data.data_report(
+        tables,
+        language_model.preprocessor.tokenizer,
+        FLAGS.max_tokens,
+        changes,
+    )
+    print(f"\n{data.format_report(report)}")
 
     print("\nStage 3: training the classifier")
     began = time.monotonic()
-    recorded = keras.callbacks.History()
-    classifier = ulmfit.train_classifier(
-        language_model,
-        train.texts,
-        train.labels,
-        validation_fraction=FLAGS.validation_fraction,
-        problem_type=FLAGS.problem_type,
-        epochs=FLAGS.classifier_epochs,
-        settings=FLAGS.settings,
-        learning_rate=FLAGS.classifier_learning_rate,
-        batch_size=FLAGS.batch_size,
-        max_length=FLAGS.max_length,
-        max_tokens=FLAGS.max_tokens,
-        unfreezing=FLAGS.unfreezing,
-        dropout_multiplier=FLAGS.dropout_multiplier,
-        class_weight="balanced" if FLAGS.balanced else None,
-        callbacks=[
-            *common.training_callbacks(output_dir, "classifier"),
-            recorded,
-        ],
-        seed=FLAGS.seed,
+    classifier, history = common.train_classifier(
+        language_model, tables, output_dir
     )
     histories.append(
         {
             "name": "Classifier",
-            "history": recorded.history,
+            "history": history.history,
             "seconds": time.monotonic() - began,
         }
     )
 
     print("\nPredicting, and comparing with TF-IDF and logistic regression")
-    predictions = classifier.predict(test.texts)
     labels = classifier.labels
-    truth = data.encode_labels(test.labels, labels, FLAGS.problem_type)
+
+    def targets(table):
+        return data.encode_labels(table.labels, labels, FLAGS.problem_type)
+
+    truth, predictions = targets(test), classifier.predict(test.texts)
     metrics = evaluation.prediction_metrics(
         truth, predictions, labels, FLAGS.problem_type
     )
     baseline, baseline_predictions = evaluation.tfidf_baseline(
         train.texts,
-        data.encode_labels(train.labels, labels, FLAGS.problem_type),
+        targets(train),
         test.texts,
         truth,
-        labels=labels,
-        problem_type=FLAGS.problem_type,
+        labels,
+        FLAGS.problem_type,
         seed=FLAGS.seed,
     )
-    words = evaluation.explain_shown_rows(
-        classifier.predict, test.texts, truth, predictions, metrics
+    rows = evaluation.shown_rows(test.texts, truth, predictions, metrics)
+    words = evaluation.word_importance(
+        classifier.predict,
+        [test.texts[row] for row in rows],
+        problem_type=FLAGS.problem_type,
     )
 
     print("Writing the results")
-    summary = {
-        "test_error": metrics.get("test_error"),
-        "macro_f1": metrics.get("macro_f1"),
-        "baseline_test_error": baseline.get("test_error"),
-        "seconds": round(time.monotonic() - started, 1),
-        "train_rows": len(train),
-        "test_rows": len(test),
-        "unlabeled_rows": len(extra_texts),
-        "backend": keras.backend.backend(),
-        "seed": FLAGS.seed,
-    }
+    metrics["train_rows"] = len(train)
+    metrics["seconds"] = round(time.monotonic() - started, 1)
     write_predictions(output_dir / "predictions.csv", test, predictions, labels)
     evaluation.write_report(
         output_dir / "report.html",
@@ -227,19 +138,31 @@ def main(_):
         test.texts,
         truth,
         predictions,
-        {**metrics, "seconds": summary["seconds"], "train_rows": len(train)},
+        metrics,
         labels,
         baseline,
         baseline_predictions,
         histories,
         report,
-        FLAGS.flag_values_dict(),
-        words,
-        notes,
+        {
+            flag.name: flag.value
+            for flag in FLAGS.get_key_flags_for_module(common)
+            if flag.value is not None
+        },
+        dict(zip(rows, words, strict=True)),
     )
     classifier.save(output_dir / "model.keras")
     ulmfit.export.savedmodel(classifier, output_dir / "savedmodel" / "1")
-    summary["seconds"] = round(time.monotonic() - started, 1)
+    summary = {
+        "test_error": metrics.get("test_error"),
+        "macro_f1": metrics.get("macro_f1"),
+        "baseline_test_error": baseline.get("test_error"),
+        "seconds": round(time.monotonic() - started, 1),
+        "train_rows": len(train),
+        "test_rows": len(test),
+        "backend": keras.backend.backend(),
+        "seed": FLAGS.seed,
+    }
     with open(output_dir / "metrics.json", "w", encoding="utf-8") as file:
         json.dump(
             {**summary, "metrics": metrics, "baseline": baseline},

@@ -39,7 +39,6 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_float("learning_rate", 3e-3, "Highest learning rate of Adam.")
 flags.DEFINE_float("clip_norm", 0.3, "Largest norm of the gradient.")
-flags.DEFINE_string("dtype", "float32", "Keras dtype policy.")
 flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
 flags.DEFINE_integer(
     "steps_per_validation", 1000, "Batches between two validations."
@@ -80,7 +79,6 @@ def main(_):
         f"{len(vocabulary):,} words"
     )
 
-    keras.config.set_dtype_policy(FLAGS.dtype)
     backbone = models.AWDLSTMBackbone(
         vocabulary_size=len(vocabulary),
         embedding_dim=FLAGS.embedding_dim,

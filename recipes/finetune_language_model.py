@@ -1,0 +1,52 @@
+"""Stage 2: fine-tune a pretrained language model on the target's text.
+
+Command:
+    python -m recipes.finetune_language_model --train=train.csv \
+        --unlabeled=more.csv --output_dir=finetuned
+Hardware, minutes, result: see docs/RESULTS.md.
+
+Labels are not looked at and the test table's texts are not read. The model
+is written to OUTPUT_DIR/preset; give that to recipes.train_classifier. The
+last line printed is one JSON object.
+"""
+
+import json
+import time
+
+from absl import app
+from absl import flags
+
+from recipes import common
+
+FLAGS = flags.FLAGS
+common.define_table_flags()
+common.define_stage_flags()
+common.define_language_model_flags()
+
+
+def main(_):
+    started = time.monotonic()
+    output_dir = common.start()
+    import keras
+
+    from ulmfit_keras import models
+
+    tables, _ = common.read_tables()
+    language_model = models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
+    history = common.finetune_language_model(language_model, tables, output_dir)
+    print(history.vocabulary_transfer)
+    language_model.save_to_preset(output_dir / "preset")
+    print(
+        json.dumps(
+            {
+                "perplexity": min(history.history["val_perplexity"]),
+                "epochs": len(history.epoch),
+                "seconds": round(time.monotonic() - started, 1),
+                "backend": keras.backend.backend(),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    app.run(main)
