@@ -5,6 +5,7 @@ import pathlib
 
 import keras
 import pytest
+from keras import ops
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +20,36 @@ def data_dir():
     if not folder.is_dir():
         pytest.skip("set ULMFIT_DATA_DIR to the folder of public corpora")
     return folder
+
+
+@pytest.fixture
+def gradients_of():
+    """gradients_of(loss, arrays): float32 NumPy gradients, by the backend."""
+    return backend_gradients
+
+
+def backend_gradients(loss, arrays, compiled=False):
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        def run(*tensors):
+            with tf.GradientTape() as tape:
+                tape.watch(tensors)
+                value = loss(*tensors)
+            return tape.gradient(value, tensors)
+
+        if compiled:
+            run = tf.function(run, jit_compile=True, autograph=False)
+        gradients = run(*map(tf.constant, arrays))
+    elif backend == "jax":
+        import jax
+
+        run = jax.grad(loss, argnums=range(len(arrays)))
+        gradients = (jax.jit(run) if compiled else run)(*arrays)
+    else:
+        import torch
+
+        leaves = [torch.tensor(array, requires_grad=True) for array in arrays]
+        gradients = torch.autograd.grad(loss(*leaves), leaves)
+    return [ops.convert_to_numpy(ops.cast(g, "float32")) for g in gradients]

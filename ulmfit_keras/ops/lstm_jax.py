@@ -44,6 +44,8 @@ def scan_lstm(x, h, c, kernel, recurrent_kernel, bias):
     return result
 
 
+# Compiled once a shape, also where the caller compiles nothing.
+@jax.jit
 def forward(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
     x = jnp.swapaxes(x, 0, 1)
 
@@ -63,6 +65,7 @@ def forward(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
     return (jnp.swapaxes(hs, 0, 1), h, c), kept
 
 
+@jax.jit
 def backward(kept, gradients):
     x, (initial_h, initial_c), kernel, recurrent_kernel, hs, cs, gates = kept
     d_outputs, d_h, d_c = gradients
