@@ -27,6 +27,7 @@ common.define_table_flags()
 common.define_stage_flags()
 common.define_language_model_flags()
 common.define_classifier_flags()
+flags.adopt_module_key_flags(common)
 
 
 def chosen_label(row, labels):

@@ -20,6 +20,7 @@ from absl import flags
 from recipes import common
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(common)
 flags.DEFINE_list("train", None, "Corpus files or patterns.", required=True)
 flags.DEFINE_list("valid", None, "Validation files.", required=True)
 flags.DEFINE_float("minutes", 60.0, "How long to train.")
@@ -127,6 +128,7 @@ def main(_):
         ],
     )
     language_model.save_to_preset(output_dir / "preset")
+    models.store_as_float16(output_dir / "preset")
     steps = int(trainer.optimizer.iterations)
     print(
         json.dumps(

@@ -21,6 +21,7 @@ FLAGS = flags.FLAGS
 common.define_table_flags()
 common.define_stage_flags()
 common.define_classifier_flags()
+flags.adopt_module_key_flags(common)
 
 
 def main(_):

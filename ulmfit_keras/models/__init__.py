@@ -17,6 +17,7 @@ from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 from ulmfit_keras.models.stream_language_model import StreamLanguageModel
 from ulmfit_keras.models.vocabulary_exchange import exchange_vocabulary
+from ulmfit_keras.models.preset_precision import store_as_float16
 
 __all__ = [
     "AWDLSTMBackbone",
@@ -30,4 +31,5 @@ __all__ = [
     "StreamLanguageModel",
     "exchange_vocabulary",
     "sampled_softmax_loss",
+    "store_as_float16",
 ]

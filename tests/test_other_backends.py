@@ -1,0 +1,32 @@
+"""`python -m pytest` alone tests every backend that is installed."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import pytest
+
+OTHERS = [
+    backend
+    for backend in ("tensorflow", "jax", "torch")
+    if backend != keras.backend.backend() and importlib.util.find_spec(backend)
+]
+
+
+@pytest.mark.skipif(
+    "KERAS_BACKEND" in os.environ, reason="KERAS_BACKEND chooses one backend"
+)
+@pytest.mark.parametrize("backend", OTHERS)
+def test_suite_passes_on(backend):
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "tests"],
+        cwd=pathlib.Path(__file__).parents[1],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout[-5000:]
