@@ -113,6 +113,7 @@ def test_too_few_packages(monkeypatch):
             "the library model, e.g. 3.5 of it",
         ),
         ("a :class:`~.Artist` or :meth:`draw <x.y>`", "a Artist or draw"),
+        ("call `~.Artist.f` or `~pandas.cut`::", "call f or cut:"),
         ("an .Artist and *xy* and **z**", "an Artist and xy and z"),
         ("[the paper](https://a.b/c) at www.x.org", "the paper at"),
         ("the mean :math:`x^2` of $y$", "the mean formula of formula"),

@@ -55,6 +55,10 @@ def test_planted_faults_are_counted():
         "These labels are not in the training rows: 'c'.",
     ]
     assert "2 texts are empty; they are kept." in notes_of(report, "train")
+    assert (
+        "train and test: 2 texts in both (60.0% of test), 1 with different "
+        "labels" in format_report(report).split("\n")
+    )
 
 
 def test_lengths_cuts_and_unknown_words(tokenizer):
@@ -116,7 +120,7 @@ def test_report_as_json_and_as_text(tokenizer):
     texts = ["", "x" * 1_000_000, '🙂, "quoted"\nnewline', "good film"]
     train = read_table((texts, ["a", "a", "b", None]), on_bad_rows="skip")
     report = data_report(
-        {"train": train, "unlabeled": TextTable(["good film"])},
+        {"train": train, "unlabeled": TextTable(["good film", ""])},
         tokenizer,
         max_tokens=4,
         changes={"clean_texts": {"html": 3}},
@@ -127,8 +131,7 @@ def test_report_as_json_and_as_text(tokenizer):
         "train: 3 rows of the lists",
         "  skipped: 1",
         "  class counts: a 2, b 1",
-        "train and unlabeled: 0 texts in both (0.0% of unlabeled), 0 with "
-        "different labels",
+        "No text is in more than one split.",
         "changed: clean texts: html 3",
         "NOTE (train): 1 rows could not be used and were skipped.",
     ):

@@ -40,7 +40,9 @@ _COPIES = ("tensorflow/python/keras/",)
 _FORMULA = re.compile(r":math:`[^`]*`|\$[^$]+\$")
 _LINK = re.compile(r"\[([^\]]+)\]\s?\(\S*\)|(?:https?://|www\.)\S+")
 _ROLE = re.compile(r":[\w:+-]+:`[~!]?\.?([^`<]*?)\s*(?:<[^`>]*>)?`")
-_EMPHASIS = re.compile(r"`|\*\*|\*(?=\w)|(?<=\w)\*|(?<![\w.])\.(?=[A-Za-z_])")
+_EMPHASIS = re.compile(
+    r"`|\*\*|\*(?=\w)|(?<=\w)\*|~(?=[.\w])|(?<![\w.])\.(?=[A-Za-z_])|:(?=:)"
+)
 # Two letters or more before each dot, which keeps "e.g." whole.
 _DOTTED_NAME = re.compile(r"(?<![\w.])(?:[A-Za-z_]\w+\.)+([A-Za-z_]\w*)")
 _PACKAGE_NAME = re.compile(

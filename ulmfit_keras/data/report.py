@@ -91,7 +91,10 @@ def format_report(report):
         for name, value in found.items():
             if name not in ("rows", "source"):
                 lines.append(f"  {name.replace('_', ' ')}: {_shown(value)}")
-    for pair in report["overlap"]:
+    common = [pair for pair in report["overlap"] if pair["texts"]]
+    if report["overlap"] and not common:
+        lines.append("No text is in more than one split.")
+    for pair in common:
         lines.append(
             f"{pair['first']} and {pair['second']}: {pair['texts']:,} texts "
             f"in both ({pair['share']:.1%} of {pair['second']}), "
