@@ -22,7 +22,6 @@ import functools
 import itertools
 import operator
 import re
-import sys
 
 from ulmfit_keras.text import characters
 from ulmfit_keras.text.cleaning import replace_html
@@ -59,6 +58,8 @@ class _Patterns:
     """The character tables up to a code point as regular expressions."""
 
     def __init__(self, limit, join_ideographs):
+        # `re` is several times faster on small sets and on those of the
+        # first 65,536 code points, which it keeps as bitmaps.
         properties = characters.properties()[:limit]
         kinds = properties & characters.KIND_MASK
         is_word = kinds == characters.WORD
@@ -75,19 +76,12 @@ class _Patterns:
             f"([^{space}{digit}])\\1{{{MIN_REPEATS - 1},}}"
         )
         self.is_word = re.compile(f"[{word}]").match
+        ignored = characters.ranges(kinds == characters.IGNORED)
+        self.ignored = re.compile(f"[{ignored}]+") if ignored else None
 
 
-@functools.cache
-def _patterns(ascii_only, join_ideographs):
-    # The small sets of ASCII make the common case several times faster.
-    limit = 128 if ascii_only else sys.maxunicode + 1
-    return _Patterns(limit, join_ideographs)
-
-
-@functools.cache
-def _ignored():
-    kinds = characters.kinds()
-    return re.compile(f"[{characters.ranges(kinds == characters.IGNORED)}]+")
+_patterns = functools.cache(_Patterns)
+_BEYOND_BITMAP = re.compile("[\U00010000-\U0010ffff]")
 
 
 @functools.cache
@@ -171,11 +165,14 @@ def split_words(text, join_ideographs=False):
     ['s', 'xxrep', '4', 'o', 'xxup', 'good']
     """
     text = replace_html(to_valid_text(text))
+    limit = 0x80
     if not text.isascii():
+        limit = 0x110000 if _BEYOND_BITMAP.search(text) else 0x10000
         for quote in APOSTROPHES:
             text = text.replace(quote, "'")
-        text = _ignored().sub("", text)
-    patterns = _patterns(text.isascii(), join_ideographs)
+    patterns = _patterns(limit, join_ideographs)
+    if patterns.ignored:
+        text = patterns.ignored.sub("", text)
     tokens, end = [], 0
     for match in patterns.repeated_character.finditer(text):
         tokens += _segment_tokens(text[end : match.start()], patterns)
