@@ -208,6 +208,20 @@ def test_frozen_groups_are_static_under_averaging():
     )
 
 
+def test_averaging_survives_several_fits():
+    model = make_model()
+    optimizer = wrapped(keras.optimizers.Adam(0.1, use_ema=True), frozen=[0, 1])
+    before = numpy_of(model.trainable_variables)
+    train(model, optimizer)
+    assert_same(numpy_of(model.trainable_variables)[:4], before[:4])
+    optimizer.set_frozen([0])
+    model.compile(optimizer, "mse")
+    train(model)
+    after = numpy_of(model.trainable_variables)
+    assert_same(after[:2], before[:2])
+    assert np.any(after[2] != before[2])
+
+
 def test_missing_gradients():
     variables = make_variables()
     start = numpy_of(variables)

@@ -6,6 +6,7 @@ import keras
 
 from ulmfit_keras.optimizers.keras_hooks import leave_out_of_averages
 from ulmfit_keras.optimizers.keras_hooks import scale_learning_rates
+from ulmfit_keras.optimizers.keras_hooks import unshare_averages
 from ulmfit_keras.optimizers.optimizer_wrapper import OptimizerWrapper
 from ulmfit_keras.optimizers.parameter_groups import ParameterGroups
 
@@ -170,6 +171,8 @@ class DiscriminativeOptimizer(OptimizerWrapper):
             live = [v for v in var_list if not self._is_frozen(v)]
             with self._frozen_left_out_of_averages():
                 self.inner_optimizer.finalize_variable_values(live)
+            if self.inner_optimizer.use_ema:
+                unshare_averages(self.inner_optimizer)
 
     def _frozen_left_out_of_averages(self):
         if not (self.inner_optimizer.use_ema and self.frozen):

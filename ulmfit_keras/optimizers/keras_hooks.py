@@ -143,7 +143,22 @@ def leave_out_of_averages(optimizer, is_frozen):
         replace("_model_variables_moving_average", averages)
     for variable, average in pairs:
         if average is not None and is_frozen(variable):
-            average.assign(variable)
+            # A copy: under JAX two variables may not share a buffer.
+            average.assign(ops.copy(variable))
+
+
+def unshare_averages(optimizer):
+    """Gives averages their own memory after they became the weights.
+
+    Keras lets weight and average share a buffer then, and JAX refuses to
+    donate one buffer twice in the first step of the next `fit`.
+
+    Args:
+        optimizer: built Keras optimizer with `use_ema`.
+    """
+    for average in optimizer._model_variables_moving_average:
+        if average is not None:
+            average.assign(ops.copy(average))
 
 
 def learning_rate_source(optimizer):

@@ -73,10 +73,12 @@ class NonMonotonicASGD(OptimizerWrapper):
         steps = ops.add(self._averaged_steps, self._is_averaging)
         self._averaged_steps.assign(steps)
         for variable, average in self._pairs():
+            weights, mean = variable.value, average.value
             share = ops.cast(1 / ops.maximum(steps, 1), variable.dtype)
-            mean = ops.add(average, (variable - average) * share)
-            # Until the first step of the mean, the average is the weights.
-            average.assign(ops.where(steps < 2, variable, mean))
+            # Until the second step of the mean, it is the weights.
+            average.assign(
+                ops.where(steps < 2, weights, mean + (weights - mean) * share)
+            )
 
     @property
     def is_averaging(self):
@@ -101,7 +103,8 @@ class NonMonotonicASGD(OptimizerWrapper):
         self.inner_optimizer.finalize_variable_values(var_list)
         if self.is_averaging:
             for variable, average in self._pairs():
-                variable.assign(average)
+                # A copy: under JAX two variables may not share a buffer.
+                variable.assign(ops.copy(average))
 
     def _pairs(self):
         return zip(self._trainable_variables, self._averages, strict=True)
