@@ -24,7 +24,11 @@ def wilson_interval(count, rows):
     middle = (share + z2 / (2 * rows)) / (1 + z2 / rows)
     spread = share * (1 - share) / rows + z2 / (4 * rows**2)
     half = _Z * math.sqrt(spread) / (1 + z2 / rows)
-    return (max(0.0, middle - half), min(1.0, middle + half))
+    # A share of 0 or 1 is an end itself, whatever rounding says.
+    return (
+        max(0.0, min(share, middle - half)),
+        min(1.0, max(share, middle + half)),
+    )
 
 
 def sign_test(wins, losses):

@@ -49,7 +49,9 @@ def learning_curves(name, history, step_learning_rates=None):
     # One point is no curve.
     panels = ["loss"] * ("loss" in history) + _other(history)
     panels = panels if epochs > 1 else []
-    rates = _floats(step_learning_rates or history.get("learning_rate", []))
+    rates = history.get("learning_rate", _floats([]))
+    if step_learning_rates is not None:
+        rates = _floats(step_learning_rates)
     if not epochs or not (panels or len(rates)):
         return ""
     heights = [2.0] * len(panels) + [1.1] * bool(len(rates))
@@ -61,7 +63,7 @@ def learning_curves(name, history, step_learning_rates=None):
         _curve(axis, history.get(key), "training", MUTED, "--")
         _curve(axis, history.get(f"val_{key}"), "validation", ACCENT, "-")
         _style(axis, key.replace("_", " "))
-        axis.legend(frameon=False, labelcolor=INK, fontsize=9, loc="best")
+        _legend(axis)
     if "loss" in panels:
         _mark_best(axes[0], history.get("val_loss"))
     if len(rates):
@@ -85,22 +87,21 @@ def confusion_matrix(matrix, labels):
     Returns:
         A str of SVG.
     """
-    matrix = np.asarray(matrix)
+    matrix = np.asarray(matrix, int)
     classes = len(labels)
     share = matrix / np.maximum(matrix.sum(-1, keepdims=True), 1)
     side = min(9.2, max(3.0, 0.62 * classes + 0.8))
     figure = _figure(side + 1.2, side + 1.0)
     axis = figure.subplots()
+    from matplotlib.collections import PatchCollection
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Rectangle
 
+    cells, colours = [], []
     for row, column in zip(*np.nonzero(matrix), strict=True):
-        right = row == column
         strength = 0.08 + 0.57 * math.sqrt(share[row, column])
-        colour = to_rgba(ACCENT if right else WARM, strength)
-        axis.add_patch(
-            Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fc=colour, lw=0)
-        )
+        colours.append(to_rgba(ACCENT if row == column else WARM, strength))
+        cells.append(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94))
         if classes <= _MOST_COUNTED:
             axis.text(
                 column,
@@ -111,6 +112,7 @@ def confusion_matrix(matrix, labels):
                 color=INK,
                 fontsize=10 if classes <= 12 else 6.5,
             )
+    axis.add_collection(PatchCollection(cells, facecolors=colours, lw=0))
     size = 10 if classes <= 12 else 8 if classes <= 25 else 6.5
     axis.set_xlim(-0.5, classes - 0.5)
     axis.set_ylim(classes - 0.5, -0.5)
@@ -228,6 +230,11 @@ def _style(axis, label):
         spine.set_color(LINE)
 
 
+def _legend(axis):
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(frameon=False, labelcolor=INK, fontsize=9, loc="best")
+
+
 def _curve(axis, values, label, colour, style):
     if values is None or not np.isfinite(values).any():
         return
@@ -260,7 +267,7 @@ def _mark_best(axis, values):
         clip_on=False,
         label="lowest",
     )
-    axis.legend(frameon=False, labelcolor=INK, fontsize=9, loc="best")
+    _legend(axis)
 
 
 def _rate(axis, rates, epochs):

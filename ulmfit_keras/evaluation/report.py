@@ -74,7 +74,7 @@ def write_report(
         histories: list of dicts, one for each `fit`: `name`, `history` (of
             Keras, see `plots.learning_curves`) and, if wanted, `seconds` and
             `step_learning_rates`.
-        data_report: nested dict on the data, or None.
+        data_report: what `data.data_report` gives, or None.
         settings: nested dict of everything that can be set, or None.
         word_importances: what `explain_shown_rows` gives, or None.
         notes: list of str that a reader of the figures must know.
@@ -136,7 +136,7 @@ def write_report(
         ),
         ("clear", "Clear cases", _clear_cases(rows)),
         ("training", "Training", report_sections.training(histories)),
-        ("data", "Data", facts(data_report) if data_report else ""),
+        ("data", "Data", _data(data_report or {})),
         ("settings", "Settings", facts(settings) if settings else ""),
         ("versions", "Versions", facts(_versions())),
     ]
@@ -251,6 +251,16 @@ def _clear_cases(rows):
         return ""
     lead = "The row of each class that the model is right about and surest of."
     return tag("p", lead) + rows.examples(clear)
+
+
+def _data(report):
+    """The data report, what needs a decision first."""
+    report = dict(report)
+    notes = [
+        tag("p", escape(f"{note['split']}: {note['note']}"), class_="note")
+        for note in report.pop("notes", ())
+    ]
+    return "".join(notes) + (facts(report) if report else "")
 
 
 def _versions():

@@ -26,6 +26,7 @@ h1 {{ font-size: 1.9rem; line-height: 1.2; margin: 0; }}
 h1, h2, h3 {{ letter-spacing: -0.01em; overflow-wrap: anywhere; }}
 h2 {{ font-size: 1.3rem; margin: 0 0 4px; }}
 h3 {{ font-size: 1rem; margin: 22px 0 6px; }}
+h3::first-letter {{ text-transform: uppercase; }}
 p {{ margin: 6px 0; max-width: 76ch; }}
 a {{ color: var(--accent); }}
 .quiet {{ color: var(--muted); font-size: 0.92rem; }}

@@ -147,9 +147,10 @@ def word_importance(
         parts.sort(key=lambda item: -abs(item[1]))
         closed = []
         for part, push in parts:
-            if 1 < len(part) <= budgets[i] and push:
-                budgets[i] -= len(part)
-                second += [(i, [span]) for span in part]
+            if len(part) > 1 and budgets[i] > 1 and push:
+                opened = _passages(part, budgets[i])
+                budgets[i] -= len(opened)
+                second += [(i, smaller) for smaller in opened]
             else:
                 closed.append((part, push))
         found[i] = closed
