@@ -140,7 +140,7 @@ def read_tables():
 
     changes = {}
     if FLAGS.train is None:
-        tables = data.builtin_passages()
+        tables = data.builtin_passages()._asdict()
     elif FLAGS.train in data.PUBLIC_SETS:
         tables = data.load_public(FLAGS.train, FLAGS.data_dir)
     else:

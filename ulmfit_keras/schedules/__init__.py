@@ -1,5 +1,9 @@
 """Learning rate schedules."""
 
+from ulmfit_keras.schedules.length_scaled import LengthScaled
 from ulmfit_keras.schedules.slanted_triangular import SlantedTriangular
 
-__all__ = ["SlantedTriangular"]
+__all__ = [
+    "LengthScaled",
+    "SlantedTriangular",
+]
