@@ -122,11 +122,8 @@ def main(_):
         FLAGS.problem_type,
         seed=FLAGS.seed,
     )
-    rows = evaluation.shown_rows(test.texts, truth, predictions, metrics)
-    words = evaluation.word_importance(
-        classifier.predict,
-        [test.texts[row] for row in rows],
-        problem_type=FLAGS.problem_type,
+    words = evaluation.explain_shown_rows(
+        classifier.predict, test.texts, truth, predictions, metrics
     )
 
     print("Writing the results")
@@ -150,7 +147,7 @@ def main(_):
             for flag in FLAGS.get_key_flags_for_module(common)
             if flag.value is not None
         },
-        dict(zip(rows, words, strict=True)),
+        words,
     )
     classifier.save(output_dir / "model.keras")
     ulmfit.export.savedmodel(classifier, output_dir / "savedmodel" / "1")
