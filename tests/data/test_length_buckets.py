@@ -170,7 +170,7 @@ def test_a_look_at_one_batch_is_not_an_epoch():
 def test_a_longest_batch_comes_first_and_another_length_second():
     for seed in range(20):
         batches = LengthBuckets(
-            documents_of([5] * 90 + [60] * 10),
+            documents_of([5] * 10 + [60] * 90),
             batch_size=5,
             shuffle=True,
             seed=seed,

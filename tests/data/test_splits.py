@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.splits import oversample
 from ulmfit_keras.data.splits import stratified_split
-from ulmfit_keras.data.tables import TextTable
 
 LABELS = st.lists(st.sampled_from("abcd"), min_size=2, max_size=60)
 FRACTIONS = st.floats(0.01, 0.99)
@@ -91,15 +90,6 @@ def test_numbers_are_held_out_over_their_whole_range():
     assert sorted(ranks.tolist()) == sorted(list(range(10)) * 2)
     whole = stratified_split([1, 2, 3, 4], 0.5, problem_type="regression")
     assert len(whole[1]) == 2
-
-
-def test_a_table_is_split_into_tables():
-    table = TextTable(list("abcdefghij"), ["x", "y"] * 5)
-    kept, held_out = stratified_split(table, 0.4, seed=3)
-    assert sorted(kept.texts + held_out.texts) == table.texts
-    assert sorted(held_out.labels) == ["x", "x", "y", "y"]
-    rows = stratified_split(table.labels, 0.4, seed=3)[1]
-    assert held_out.rows == [f"row {row}" for row in rows]
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 5])

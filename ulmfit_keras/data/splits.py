@@ -5,7 +5,6 @@ import collections
 import numpy as np
 
 from ulmfit_keras.data.errors import DataError
-from ulmfit_keras.data.tables import TextTable
 
 _BINS = 10
 
@@ -20,8 +19,7 @@ def stratified_split(labels, fraction=0.1, seed=0, problem_type=None):
 
     Args:
         labels: one label a row: names (str or int), lists of names for a
-            multi-label problem, or floats for a regression. Or a `TextTable`
-            with labels.
+            multi-label problem, or floats for a regression.
         fraction: share of the rows to hold out, above 0 and below 1. At
             least one row is held out.
         seed: int, seed of the choice.
@@ -29,8 +27,8 @@ def stratified_split(labels, fraction=0.1, seed=0, problem_type=None):
             Defaults to what the type of the labels says.
 
     Returns:
-        `(kept, held_out)`, two int64 arrays of row numbers, each rising; for
-        a `TextTable`, two of these.
+        `(kept, held_out)`, two int64 arrays of row numbers, each rising,
+        for `TextTable.select`.
 
     Raises:
         DataError: if no row can be held out, because no class has two rows.
@@ -46,9 +44,6 @@ def stratified_split(labels, fraction=0.1, seed=0, problem_type=None):
             "`fraction` must be above 0 and below 1. "
             f"Received: fraction={fraction}"
         )
-    if isinstance(labels, TextTable):
-        parts = stratified_split(labels.labels, fraction, seed, problem_type)
-        return tuple(map(labels.select, parts))
     strata = _strata(labels, problem_type)
     rng = np.random.default_rng(seed)
     classes = sorted(set(strata), key=str)
