@@ -344,3 +344,20 @@ def test_verdicts_follow_the_test():
     assert "More test rows would tell" in why
     assert _verdict(10, 12)[0].startswith("No clear winner: TF-IDF is ahead")
     assert _verdict(7, 7)[0].startswith("A draw")
+
+
+def test_the_weakest_class_comes_first_and_an_absent_one_last(tmp_path):
+    truth = [0, 0, 0, 1, 1, 1]
+    predictions = np.eye(3)[[0, 0, 1, 1, 1, 1]]
+    metrics = evaluation.prediction_metrics(truth, predictions, "ABC")
+    path = tmp_path / "report.html"
+    write_report(
+        path, "T", list("uvwxyz"), truth, predictions, metrics, "ABC", metrics
+    )
+    rows = re.findall("<tr>(.*?)</tr>", path.read_text(encoding="utf-8"))
+    cells = [re.findall(r"<td[^>]*>([^<]*)<", row) for row in rows[1:4]]
+    assert cells == [
+        ["A", "3", "100.0 %", "66.7 %", "80.0 %", "80.0 %"],
+        ["B", "3", "75.0 %", "100.0 %", "85.7 %", "85.7 %"],
+        ["C", "0", "–", "–", "–", "–"],
+    ]
