@@ -1,6 +1,7 @@
 """From a file, compressed or not, to its text, or to a clear error."""
 
 import bz2
+import codecs
 import gzip
 import importlib.util
 import lzma
@@ -97,31 +98,49 @@ def decode(data, encoding, source):
         DataError: if the data are not in this encoding. It tells the line
             and the encoding they are likely in.
     """
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+    if encoding.lower() in ("utf-8", "utf8", "utf_8"):
         encoding = "utf-8-sig"
-    guess = _wide_encoding(data) if encoding == "utf-8-sig" else None
-    if guess is None:
+    place, wide = 0, None
+    if encoding == "utf-8-sig":
+        wide = _wide_encoding(data)
+    if wide is None:
         try:
             return data.decode(encoding)
         except UnicodeDecodeError as error:
             place = error.start
-            guess = "cp1252"
-    else:
-        place = 0
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise DataError(
-            f"{source} is a spreadsheet or an archive, not a text file. Save "
-            f"it as CSV (UTF-8). Received: bytes {data[:8]!r}"
-        )
     line = data.count(b"\n", 0, place) + 1
-    begin = max(data.rfind(b"\n", 0, place) + 1, place - 20)
-    sample = data[begin : place + 20].decode(guess, "replace")
     raise DataError(
         f"{source} is not in the encoding {encoding.removesuffix('-sig')} "
-        f"(line {line}). It is likely {guess}, in which this place reads "
-        f"{sample!r}: if that is right, pass encoding={guess!r}, or convert "
-        f"the file. Received: bytes {data[place : place + 8]!r} at offset "
-        f"{place}"
+        f"(line {line}). {_advice(data, place, wide)} Received: bytes "
+        f"{data[place : place + 8]!r} at offset {place}"
+    )
+
+
+def _advice(data, place, wide):
+    """What a file that cannot be decoded at a place is likely to be."""
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return (
+            "It is a spreadsheet or an archive, not a text file: save it as "
+            "CSV (UTF-8)."
+        )
+    if not data[:place].removeprefix(codecs.BOM_UTF8).isascii():
+        return (
+            "It is, up to this place, which therefore is damaged: correct "
+            "the line."
+        )
+    guess = wide or "cp1252"
+    try:
+        data.decode(guess)
+    except UnicodeDecodeError:
+        return (
+            "Its encoding could not be guessed: find out how it was written, "
+            "and pass `encoding` or convert the file."
+        )
+    begin = max(data.rfind(b"\n", 0, place) + 1, place - 20)
+    sample = data[begin : place + 20].decode(guess, "replace")
+    return (
+        f"It is likely {guess}, in which this place reads {sample!r}: if "
+        f"that is right, pass encoding={guess!r}, or convert the file."
     )
 
 
