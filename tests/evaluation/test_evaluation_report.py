@@ -250,6 +250,7 @@ def test_regression_page(tmp_path):
     )
     page = _read(path)
     assert "Largest errors" in page.text
+    assert "On the dashed line a prediction is right" in page.text
     assert "raised the predicted number" in page.text
 
 

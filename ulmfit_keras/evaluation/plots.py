@@ -16,14 +16,13 @@ from ulmfit_keras.evaluation.markup import printable
 from ulmfit_keras.evaluation.markup import shorten
 
 INK, MUTED, LINE = "#0a0b01", "#0a0b02", "#0a0b03"
-ACCENT, WARM, PANEL = "#0a0b04", "#0a0b05", "#0a0b06"
+ACCENT, WARM = "#0a0b04", "#0a0b05"
 _VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     LINE: "var(--line)",
     ACCENT: "var(--accent)",
     WARM: "var(--warm)",
-    PANEL: "var(--panel)",
 }
 # Counts are written into the cells of a confusion matrix up to this size.
 _MOST_COUNTED = 30

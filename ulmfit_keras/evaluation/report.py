@@ -123,6 +123,11 @@ def write_report(
         ),
         ("classes", "Classes", report_sections.classes(metrics, baseline)),
         (
+            "values",
+            "Predictions",
+            report_sections.values(truth, predictions, metrics),
+        ),
+        (
             "confidence",
             "Confidence",
             report_sections.confidence(metrics, baseline),

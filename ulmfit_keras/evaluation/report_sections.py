@@ -92,6 +92,14 @@ def classes(metrics, baseline):
     return "".join(parts)
 
 
+def values(truth, predictions, metrics):
+    """Each prediction of a regression against its truth."""
+    if metrics["problem_type"] != "regression":
+        return ""
+    lead = tag("p", "On the dashed line a prediction is right.")
+    return lead + plots.scatter(truth, predictions.reshape(truth.shape))
+
+
 def confidence(metrics, baseline):
     """Calibration, and what is gained by leaving out unsure predictions."""
     if "calibration" not in metrics:

@@ -64,7 +64,6 @@ section {{
   margin: 12px 0 0; overflow-wrap: anywhere; }}
 .wide {{ overflow-x: auto; margin: 10px 0; }}
 table {{ border-collapse: collapse; font-size: 0.92rem; min-width: 320px; }}
-.full {{ width: 100%; }}
 th {{ text-align: left; color: var(--muted); font-weight: 500;
   font-size: 0.84rem; vertical-align: bottom; }}
 th, td {{ padding: 5px 18px 5px 0; border-bottom: 1px solid var(--line); }}
