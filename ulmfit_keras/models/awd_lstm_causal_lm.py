@@ -139,6 +139,31 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
             self.backbone.token_embedding(hidden, reverse=True)
         )
 
+    def fit(self, x=None, y=None, validation_data=None, **kwargs):
+        """As `keras.Model.fit`, on texts too.
+
+        Args:
+            x: a list of texts, or any data set that Keras or KerasHub takes.
+            y: None for texts.
+            validation_data: a list of texts, or what KerasHub takes.
+                Defaults to None.
+            **kwargs: see `keras.Model.fit`.
+
+        Returns:
+            A `keras.callbacks.History`.
+        """
+        if isinstance(validation_data, list):
+            validation_data = self.preprocessor(validation_data)
+        if isinstance(x, list):
+            x, y, kwargs["sample_weight"] = self.preprocessor(x)
+        return super().fit(x, y, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        """As `keras.Model.evaluate`, on a list of texts too."""
+        if isinstance(x, list):
+            x, y, kwargs["sample_weight"] = self.preprocessor(x)
+        return super().evaluate(x, y, **kwargs)
+
     def generate_step(self, inputs, stop_token_ids=None):
         """Continue a batch of prompts; what `generate` runs.
 

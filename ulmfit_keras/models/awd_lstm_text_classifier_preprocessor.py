@@ -92,11 +92,15 @@ class AWDLSTMTextClassifierPreprocessor(
         rows = self.tokenizer.tokenize(tf.reshape(x, (-1,)))
         start = tf.fill((tf.size(x), 1), self.tokenizer.start_token_id)
         rows = tf.concat([start, rows], axis=1)[:, : self.sequence_length]
+        longest = rows.bounding_shape(1)
         lengths = tf.constant(bucket_lengths(self.sequence_length), tf.int64)
-        length = lengths[tf.searchsorted(lengths, [rows.bounding_shape(1)])[0]]
-        shape = (None, length)
-        token_ids = rows.to_tensor(self.tokenizer.pad_token_id, shape=shape)
-        padding_mask = tf.ones_like(rows).to_tensor(0, shape=shape)
+        length = lengths[tf.searchsorted(lengths, [longest])[0]]
+        token_ids = tf.pad(
+            rows.to_tensor(self.tokenizer.pad_token_id),
+            [[0, 0], [0, length - longest]],
+            constant_values=self.tokenizer.pad_token_id,
+        )
+        padding_mask = tf.sequence_mask(rows.row_lengths(), length, tf.int32)
         if x.shape.rank == 0:
             token_ids, padding_mask = token_ids[0], padding_mask[0]
         return {"token_ids": token_ids, "padding_mask": padding_mask}

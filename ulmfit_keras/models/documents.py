@@ -37,13 +37,13 @@ def document_ids(documents, preprocessor):
         A list of sequences of ints.
 
     Raises:
-        ValueError: for a mixture of both, or texts without preprocessor.
+        ValueError: for anything else, or texts without preprocessor.
     """
     are_texts = {isinstance(d, (str, bytes)) for d in documents}
-    if are_texts == {True, False}:
+    if len(are_texts) > 1 or not all(hasattr(d, "__len__") for d in documents):
         raise ValueError(
-            "Documents must be all texts or all lists of token ids. Received "
-            f"both: {documents[:3]!r}, …"
+            "Documents must be all texts or all lists of token ids. "
+            f"Received: {documents[:3]!r}, …"
         )
     if True in are_texts and preprocessor is None:
         raise ValueError(

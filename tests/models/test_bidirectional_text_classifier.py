@@ -1,0 +1,66 @@
+import keras
+import numpy as np
+import pytest
+
+from ulmfit_keras import models
+
+
+@pytest.fixture
+def pair(make_classifier):
+    labels = ["bad", "fair", "good"]
+    return (
+        make_classifier(seed=1, labels=labels),
+        make_classifier(seed=1, labels=labels, backwards=True),
+    )
+
+
+@pytest.fixture
+def bidirectional(pair):
+    return models.BidirectionalTextClassifier(*pair)
+
+
+def test_backward_equals_forward_on_reversed_text(pair, texts):
+    forward, backward = pair
+    ids = forward.preprocessor.token_ids(texts)
+    reversed_ids = [[row[0], *row[:0:-1]] for row in ids]
+    np.testing.assert_allclose(
+        backward.predict(texts), forward.predict(reversed_ids), atol=1e-6
+    )
+    assert not np.allclose(backward.predict(texts), forward.predict(texts))
+
+
+def test_probabilities_are_averaged(pair, bidirectional, texts):
+    expected = np.mean([c.predict(texts) for c in pair], axis=0)
+    found = bidirectional.predict(texts, batch_size=2)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert bidirectional.labels == ["bad", "fair", "good"]
+
+
+def test_one_file_holds_both(bidirectional, texts, tmp_path):
+    bidirectional.save(tmp_path / "both.keras")
+    loaded = keras.saving.load_model(tmp_path / "both.keras")
+    np.testing.assert_allclose(
+        loaded.predict(texts), bidirectional.predict(texts), atol=1e-6
+    )
+
+
+def test_one_preset_holds_both(bidirectional, texts, tmp_path):
+    bidirectional.save_to_preset(tmp_path)
+    loaded = models.BidirectionalTextClassifier.from_preset(tmp_path)
+    np.testing.assert_allclose(
+        loaded.predict(texts), bidirectional.predict(texts), atol=1e-6
+    )
+
+
+def test_classifiers_that_do_not_fit_are_refused(make_classifier, pair):
+    forward, backward = pair
+    with pytest.raises(ValueError, match="Received: backwards=True"):
+        models.BidirectionalTextClassifier(backward, forward)
+    other = make_classifier(backwards=True, labels=["x", "y", "z"])
+    with pytest.raises(ValueError, match="same `labels`"):
+        models.BidirectionalTextClassifier(forward, other)
+    words = backward.preprocessor.tokenizer.get_vocabulary()
+    words[-1], words[-2] = words[-2], words[-1]
+    backward.preprocessor.tokenizer.set_vocabulary(words)
+    with pytest.raises(ValueError, match="same vocabulary"):
+        models.BidirectionalTextClassifier(forward, backward)

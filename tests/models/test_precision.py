@@ -1,0 +1,65 @@
+"""Dtype policies and quantization."""
+
+import warnings
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+to_numpy = keras.ops.convert_to_numpy
+
+
+@pytest.mark.parametrize(
+    "policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"]
+)
+def test_half_precision_is_close_to_full(classifier, texts, policy):
+    expected = classifier.predict(texts)
+    copy = classifier.copy(dtype=policy)
+    found = copy.predict(texts)
+    assert found.dtype == np.float32
+    assert copy.backbone.compute_dtype in policy
+    np.testing.assert_allclose(found, expected, atol=0.05)
+    if policy.startswith("mixed"):
+        assert {v.dtype for v in copy.trainable_variables} == {"float32"}
+
+
+def test_mixed_precision_trains(classifier, texts):
+    copy = classifier.copy(dtype="mixed_bfloat16")
+    history = copy.fit(texts, np.arange(len(texts)) % 3, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+
+
+def quantize(model):
+    with warnings.catch_warnings():
+        # Keras warns of each layer without int8 kernels.
+        warnings.simplefilter("ignore", UserWarning)
+        model.quantize("int8")
+
+
+# Keras transposes a one-dimensional scale in a way that torch dislikes.
+@pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")
+def test_int8_language_model_generates_and_comes_back(language_model, tmp_path):
+    inputs = language_model.preprocessor(["a good film", "it"])[0]
+    expected = to_numpy(keras.ops.softmax(language_model(inputs)))
+    quantize(language_model)
+    embedding = language_model.backbone.token_embedding
+    assert embedding.quantization_mode == "int8"
+    found = to_numpy(keras.ops.softmax(language_model(inputs)))
+    np.testing.assert_allclose(found, expected, atol=0.05)
+    assert np.abs(found - expected).max() > 0
+    language_model.compile(sampler="greedy")
+    generated = language_model.generate("a good", max_length=8)
+    language_model.save_to_preset(tmp_path)
+    loaded = keras_hub.models.CausalLM.from_preset(str(tmp_path))
+    loaded.compile(sampler="greedy")
+    assert loaded.generate("a good", max_length=8) == generated
+    np.testing.assert_allclose(
+        to_numpy(loaded(inputs)), to_numpy(language_model(inputs)), atol=1e-6
+    )
+
+
+def test_int8_classifier_is_close(classifier, texts):
+    expected = classifier.predict(texts)
+    quantize(classifier)
+    np.testing.assert_allclose(classifier.predict(texts), expected, atol=0.05)

@@ -1,0 +1,105 @@
+import json
+import warnings
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+from ulmfit_keras import models
+from ulmfit_keras.models import presets
+
+to_numpy = keras.ops.convert_to_numpy
+
+
+def test_language_model_comes_back_by_kerashubs_base_class(
+    language_model, tmp_path
+):
+    language_model.save_to_preset(tmp_path)
+    loaded = keras_hub.models.CausalLM.from_preset(str(tmp_path))
+    assert isinstance(loaded, models.AWDLSTMCausalLM)
+    inputs = language_model.preprocessor(["a good film", "it"])[0]
+    np.testing.assert_allclose(
+        to_numpy(loaded(inputs)), to_numpy(language_model(inputs)), atol=1e-6
+    )
+    assert loaded.preprocessor.sequence_length == 12
+    words = language_model.preprocessor.tokenizer.get_vocabulary()
+    tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(str(tmp_path))
+    assert tokenizer.get_vocabulary() == words
+
+
+def test_classifier_of_a_language_model_has_its_encoder(
+    language_model, tmp_path
+):
+    language_model.save_to_preset(tmp_path)
+    classifier = models.AWDLSTMTextClassifier.from_preset(
+        tmp_path, num_classes=2, labels=["no", "yes"]
+    )
+    for found, expected in zip(
+        classifier.backbone.weights,
+        language_model.backbone.weights,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(to_numpy(found), to_numpy(expected))
+    assert classifier.predict(["good"]).shape == (1, 2)
+    assert classifier.preprocessor.sequence_length == 4000
+
+
+def test_trained_classifier_comes_back_whole(classifier, texts, tmp_path):
+    classifier.fit(texts, np.arange(len(texts)) % 3, verbose=0)
+    classifier.save_to_preset(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        loaded = keras_hub.models.TextClassifier.from_preset(str(tmp_path))
+    np.testing.assert_allclose(
+        loaded.predict(texts), classifier.predict(texts), atol=1e-6
+    )
+    assert loaded.labels == ["bad", "fair", "good"]
+    config = json.loads((tmp_path / "task.json").read_text())["config"]
+    assert config["num_classes"] == 3
+    assert "optimizer" not in (tmp_path / "task.json").read_text()
+
+
+def test_half_precision_files_load_at_full_precision(
+    classifier, texts, tmp_path
+):
+    classifier.save_to_preset(tmp_path / "whole")
+    classifier.save_to_preset(tmp_path / "half", dtype="float16")
+    loaded = models.AWDLSTMTextClassifier.from_preset(tmp_path / "half")
+    assert {v.dtype for v in loaded.trainable_variables} == {"float32"}
+    np.testing.assert_allclose(
+        loaded.predict(texts), classifier.predict(texts), atol=5e-3
+    )
+    import h5py
+
+    with h5py.File(tmp_path / "half" / "model.weights.h5") as file:
+        dtypes = set()
+        file.visititems(
+            lambda _, item: dtypes.add(str(getattr(item, "dtype", "")))
+        )
+    assert dtypes - {""} == {"float16"}
+
+
+def test_a_changed_file_is_noticed(classifier, tmp_path):
+    classifier.save_to_preset(tmp_path)
+    weights = tmp_path / "model.weights.h5"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.weights\.h5 must have"):
+        models.AWDLSTMTextClassifier.from_preset(tmp_path)
+    weights.unlink()
+    with pytest.raises(ValueError, match="Received: no file"):
+        models.AWDLSTMBackbone.from_preset(tmp_path)
+
+
+def test_names_are_folders_of_saved_models(
+    language_model, tmp_path, monkeypatch
+):
+    language_model.save_to_preset(tmp_path / "tiny_en")
+    monkeypatch.setattr(presets, "PRESETS_DIR", tmp_path)
+    loaded = models.AWDLSTMCausalLM.from_preset("tiny_en")
+    assert loaded.backbone.vocabulary_size == 22
+    with pytest.raises(ValueError, match=r"\['tiny_en'\].*'huge_en'"):
+        models.AWDLSTMCausalLM.from_preset("huge_en")
+    assert presets.find_preset("hf://user/name") == "hf://user/name"
