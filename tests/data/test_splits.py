@@ -48,6 +48,7 @@ def test_rounding_favours_no_class():
         counts.update(labels[row] for row in held_out)
     # 4 of 70 rows in each of 70 splits: 40 of each of the 7 classes.
     assert sum(counts.values()) == 280
+    assert len(counts) == 7
     assert min(counts.values()) > 20
 
 
@@ -74,6 +75,17 @@ def test_no_label_of_several_is_held_out_altogether(labels, seed):
     assert sorted([*kept, *held_out]) == list(range(len(labels)))
     names = {name for row in labels for name in row}
     assert {name for row in kept for name in labels[row]} == names
+
+
+def test_rows_go_back_for_a_label_that_would_be_lost():
+    # Rows go by "a" and by "b"; half of each may hold both rows of "z".
+    labels = [["z", "a"], ["z", "b"], ["a"], ["b"]]
+    sizes = set()
+    for seed in range(30):
+        kept, held_out = stratified_split(labels, 0.5, seed)
+        assert {name for row in kept for name in labels[row]} == set("abz")
+        sizes.add(len(held_out))
+    assert sizes == {1, 2}
 
 
 def test_several_labels_are_stratified():

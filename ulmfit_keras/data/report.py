@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from ulmfit_keras.data.cleaning import comparable
+from ulmfit_keras.data.report_notes import notes_on_pairs
+from ulmfit_keras.data.report_notes import notes_on_split
 from ulmfit_keras.text.encoding import encode_texts
 
 _NAMES_SHOWN = 10
-_SMALL_CLASS = 5
-_IMBALANCE = 10
 
 
 def data_report(tables, tokenizer=None, max_tokens=None, changes=None):
@@ -65,9 +65,9 @@ def data_report(tables, tokenizer=None, max_tokens=None, changes=None):
     notes = [
         {"split": split, "note": note}
         for split, found in splits.items()
-        for note in _notes(split, found)
+        for note in notes_on_split(split, found)
     ]
-    notes += _notes_on_pairs(splits, overlap)
+    notes += notes_on_pairs(splits, overlap)
     return {
         "splits": splits,
         "overlap": overlap,
@@ -227,97 +227,3 @@ def _overlap(first, second, tables, texts):
         "share": rows / max(1, len(texts[second])),
         "conflicting_labels": len(conflicts),
     }
-
-
-def _notes(split, found):
-    """What a reader should decide about a single split."""
-    rows, counts = found["rows"], found.get("class_counts")
-    if found["empty_texts"]:
-        yield f"{found['empty_texts']:,} texts are empty; they are kept."
-    if found["duplicate_texts"]:
-        yield (
-            f"{found['duplicate_texts']:,} rows repeat the text of another "
-            f"({found['duplicate_texts'] / rows:.1%})."
-        )
-    if found.get("conflicting_labels"):
-        yield (
-            f"{found['conflicting_labels']:,} rows have a text that also "
-            "stands with another label."
-        )
-    if found.get("skipped"):
-        yield f"{found['skipped']:,} rows could not be used and were skipped."
-    if found.get("texts_cut"):
-        yield (
-            f"{found['texts_cut']:,} texts are longer than "
-            f"{found['max_tokens']:,} tokens ({found['texts_cut_share']:.1%})."
-        )
-    if found.get("unknown_word_share", 0) > 0.1:
-        yield (
-            f"{found['unknown_word_share']:.1%} of the words are unknown to "
-            "the vocabulary; fine-tune the language model on such text."
-        )
-    if counts:
-        yield from _notes_on_classes(split, rows, counts)
-
-
-def _notes_on_classes(split, rows, counts):
-    small = [name for name, n in counts.items() if n < _SMALL_CLASS]
-    if len(counts) == 1:
-        yield f"All rows have the one label {next(iter(counts))!r}."
-    elif len(counts) > 0.5 * rows and rows > 2 * _SMALL_CLASS:
-        yield "Most labels occur once: is this the column of labels?"
-    elif small:
-        yield (
-            f"{len(small):,} classes have fewer than {_SMALL_CLASS} rows: "
-            f"{_name_list(small)}."
-        )
-    ratio = max(counts.values()) / min(counts.values())
-    if split == "train" and ratio > _IMBALANCE:
-        yield (
-            f"The largest class has {ratio:.0f} times the rows of the "
-            "smallest; class weights or oversampling may help."
-        )
-    alike = collections.defaultdict(list)
-    for name in counts:
-        alike[_number_or_folded(name)].append(name)
-    for names in alike.values():
-        if len(names) > 1:
-            yield f"These labels may be the same: {_name_list(names)}."
-
-
-def _number_or_folded(name):
-    try:
-        return float(name)
-    except ValueError:
-        return comparable(name)
-
-
-def _notes_on_pairs(splits, overlap):
-    notes = []
-    for pair in overlap:
-        if pair["texts"] and pair["first"] == "train":
-            notes.append(
-                {
-                    "split": pair["second"],
-                    "note": f"{pair['share']:.1%} of the rows have a text "
-                    "that is in the training rows, too.",
-                }
-            )
-    known = splits.get("train", {}).get("class_counts", {})
-    for split, found in splits.items():
-        new = [c for c in found.get("class_counts", ()) if c not in known]
-        if known and new:
-            notes.append(
-                {
-                    "split": split,
-                    "note": "These labels are not in the training rows: "
-                    f"{_name_list(new)}.",
-                }
-            )
-    return notes
-
-
-def _name_list(names):
-    shown = ", ".join(map(repr, names[:_NAMES_SHOWN]))
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown

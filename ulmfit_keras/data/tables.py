@@ -2,19 +2,15 @@
 
 import collections
 import dataclasses
-import math
-import numbers
 import pathlib
 
+from ulmfit_keras.data import table_cells
 from ulmfit_keras.data import table_formats
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.errors import listing
 from ulmfit_keras.data.text_files import file_format
-from ulmfit_keras.text.cleaning import to_valid_text
-from ulmfit_keras.text.word_splitting import join_fields
 
 PROBLEM_TYPES = ("single_label", "multi_label", "regression")
-_MISSING_TYPES = ("NAType", "NaTType")  # of pandas
 
 
 @dataclasses.dataclass
@@ -162,18 +158,20 @@ def read_table(
             "`source` must be a path, a data frame, a tuple (texts, labels) "
             f"or a list of texts. Received: {type(source).__name__}"
         )
-    parse_label = _LABEL_PARSERS[problem_type]
+    parse_label = table_cells.LABEL_PARSERS[problem_type]
     bad_rows, problems = table.bad_rows, table.counts
     found = collections.defaultdict(list, problems)
     texts, labels, rows = [], [], []
     for row, cells in zip(table.rows, table.cells, strict=True):
         try:
-            text = _parse_texts(cells[: len(text_columns)], row, found)
+            text = table_cells.parse_texts(
+                cells[: len(text_columns)], row, found
+            )
             if label_columns:
                 labels.append(
                     parse_label(cells[-1], label_delimiter, row, found)
                 )
-        except _BadCell as error:
+        except table_cells.BadCell as error:
             bad_rows.append((row, str(error)))
             continue
         texts.append(text)
@@ -191,7 +189,7 @@ def read_table(
             f"{len(bad_rows)} bad rows"
         )
     if label_columns and problem_type != "regression":
-        labels = _names(labels, rows, name)
+        labels = table_cells.class_names(labels, rows, name)
     if bad_rows:
         found["skipped"] = [f"{row}: {why}" for row, why in bad_rows]
     return TextTable(
@@ -234,116 +232,3 @@ def _read_path(path, wanted, encoding, delimiter, quoting):
         "perhaps with .gz, .xz, .bz2 or .zst after it. Received: "
         f"{str(path)!r}"
     )
-
-
-class _BadCell(Exception):
-    """A cell that makes its row unusable."""
-
-
-def _is_missing(cell):
-    return (
-        cell is None
-        or (isinstance(cell, numbers.Real) and math.isnan(cell))
-        or type(cell).__name__ in _MISSING_TYPES
-    )
-
-
-def _parse_texts(cells, row, found):
-    fields = [_parse_text(cell, row, found) for cell in cells]
-    if not any(field.strip() for field in fields):
-        missing = all(_is_missing(cell) for cell in cells)
-        found["missing_text" if missing else "empty_text"].append(row)
-    return fields[0] if len(fields) == 1 else join_fields(fields)
-
-
-def _parse_text(cell, row, found):
-    if _is_missing(cell):
-        return ""
-    if isinstance(cell, bytes):
-        try:
-            cell = cell.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise _BadCell(f"bytes that are not UTF-8 ({error})") from error
-    if isinstance(cell, numbers.Number):
-        found["number_as_text"].append(row)
-        return str(cell)
-    if not isinstance(cell, str):
-        raise _BadCell(f"a {type(cell).__name__} where a text should be")
-    text = to_valid_text(cell)
-    if text != cell:
-        found["lone_surrogates"].append(row)
-    if "\0" in text:
-        found["nul_characters"].append(row)
-    return text
-
-
-def _parse_name(cell, delimiter, row, found):
-    """A class as it was given: a str, an int or a bool."""
-    if _is_missing(cell) or (isinstance(cell, str) and not cell.strip()):
-        raise _BadCell("no label")
-    if isinstance(cell, str):
-        name = to_valid_text(cell).strip()
-        if name != cell:
-            found["label_white_space"].append(row)
-        return name
-    if hasattr(cell, "item") and not hasattr(cell, "__len__"):
-        cell = cell.item()  # a NumPy scalar
-    if isinstance(cell, float) and cell.is_integer():
-        return int(cell)  # pandas has no missing values in columns of ints
-    if isinstance(cell, int):
-        return cell
-    raise _BadCell(
-        f"the label {cell!r} is neither a name nor a whole number (for real "
-        'numbers pass problem_type="regression")'
-    )
-
-
-def _parse_names(cell, delimiter, row, found):
-    """The classes of a row; there may be none."""
-    if _is_missing(cell):
-        return []
-    if isinstance(cell, str):
-        cell = [name for name in cell.split(delimiter) if name.strip()]
-    elif not isinstance(cell, (list, tuple)):
-        cell = [cell]
-    return [_parse_name(name, delimiter, row, found) for name in cell]
-
-
-def _parse_number(cell, delimiter, row, found):
-    if _is_missing(cell) or isinstance(cell, bool):
-        raise _BadCell("no number as label")
-    try:
-        number = float(cell)
-    except (TypeError, ValueError) as error:
-        raise _BadCell(f"the label {cell!r} is not a number") from error
-    if not math.isfinite(number):
-        raise _BadCell(f"the label {cell!r} is not finite")
-    return number
-
-
-_LABEL_PARSERS = {
-    "single_label": _parse_name,
-    "multi_label": _parse_names,
-    "regression": _parse_number,
-}
-
-
-def _names(labels, rows, source):
-    """Labels, or lists of labels, as str, unless their types are mixed."""
-    first_of_type = {}
-    for label, row in zip(labels, rows, strict=True):
-        for name in label if isinstance(label, list) else [label]:
-            kind = type(name).__name__
-            first_of_type.setdefault(kind, f"{name!r} in {row}")
-    if len(first_of_type) > 1:
-        raise DataError(
-            f"The labels of {source} are of mixed type, so that the same "
-            'class may stand there twice, as 1 and "1". Make all of them str '
-            f"or all of them int. Received: {', '.join(first_of_type.values())}"
-        )
-    return [
-        list(dict.fromkeys(map(str, label)))
-        if isinstance(label, list)
-        else str(label)
-        for label in labels
-    ]
