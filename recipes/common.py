@@ -91,6 +91,11 @@ def define_language_model_flags():
     """Options of stage 2."""
     flags.DEFINE_integer("lm_epochs", 3, "Most epochs of stage 2.")
     flags.DEFINE_float("lm_learning_rate", None, "In place of the setting's.")
+    flags.DEFINE_integer(
+        "num_sampled",
+        2048,
+        "Words in the training softmax of stage 2, for speed; 0 for all.",
+    )
 
 
 def define_classifier_flags():
@@ -229,6 +234,7 @@ def finetune_language_model(language_model, tables, output_dir):
         learning_rate=FLAGS.lm_learning_rate,
         batch_size=FLAGS.batch_size,
         dropout_multiplier=FLAGS.dropout_multiplier,
+        num_sampled=FLAGS.num_sampled or None,
         callbacks=_logs(output_dir, "language_model"),
         seed=FLAGS.seed,
     )

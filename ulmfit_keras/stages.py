@@ -84,6 +84,7 @@ def finetune_language_model(
     dropout_multiplier=1.0,
     transfer_vocabulary=True,
     min_count=2,
+    num_sampled=None,
     patience=2,
     callbacks=(),
     seed=0,
@@ -112,6 +113,8 @@ def finetune_language_model(
         dropout_multiplier: scales all dropout rates. Defaults to 1.
         transfer_vocabulary: see above. Defaults to True.
         min_count: how often a new word must occur. Defaults to 2.
+        num_sampled: words in the training softmax, see
+            `StreamLanguageModel`. Defaults to None: all, as in the paper.
         patience: epochs without a better validation loss before training
             stops. Defaults to 2. The best weights are kept.
         callbacks: more Keras callbacks.
@@ -153,7 +156,11 @@ def finetune_language_model(
         stage.dropout, multiplier=dropout_multiplier
     )
     trainer = models.StreamLanguageModel(
-        language_model, rows, alpha=stage.alpha, beta=stage.beta
+        language_model,
+        rows,
+        alpha=stage.alpha,
+        beta=stage.beta,
+        num_sampled=num_sampled,
     )
     schedule = SlantedTriangular(
         learning_rate or stage.learning_rate,

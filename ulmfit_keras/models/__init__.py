@@ -14,10 +14,10 @@ from ulmfit_keras.models.bidirectional_text_classifier import (
 )
 from ulmfit_keras.models.dropout_rates import DROPOUT_RATES
 from ulmfit_keras.models.perplexity import Perplexity
+from ulmfit_keras.models.preset_precision import store_as_float16
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 from ulmfit_keras.models.stream_language_model import StreamLanguageModel
 from ulmfit_keras.models.vocabulary_exchange import exchange_vocabulary
-from ulmfit_keras.models.preset_precision import store_as_float16
 
 __all__ = [
     "AWDLSTMBackbone",
