@@ -15,6 +15,7 @@ model.keras and savedmodel/1; the last line printed is one JSON object.
 
 import csv
 import json
+import pathlib
 import time
 
 from absl import app
@@ -23,6 +24,7 @@ from absl import flags
 from recipes import common
 
 FLAGS = flags.FLAGS
+BUILTIN_TITLE = "Which package was this passage written for?"
 common.define_table_flags()
 common.define_stage_flags()
 common.define_language_model_flags()
@@ -67,21 +69,11 @@ def main(_):
     train, test = tables["train"], tables["test"]
     language_model = ulmfit.models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
 
-    histories = []
-    if FLAGS.lm_epochs:
-        print("\nStage 2: fine-tuning the language model")
-        began = time.monotonic()
-        history = common.finetune_language_model(
-            language_model, tables, output_dir
-        )
-        changes["vocabulary"] = str(history.vocabulary_transfer)
-        histories.append(
-            {
-                "name": "Language model",
-                "history": history.history,
-                "seconds": time.monotonic() - began,
-            }
-        )
+    # Labels that cannot be learnt must show before hours of training.
+    names = data.label_names(train.labels, FLAGS.problem_type)
+    for table in tables.values():
+        if table.labels is not None:
+            data.encode_labels(table.labels, names, FLAGS.problem_type)
     report = data.data_report(
         tables,
         language_model.preprocessor.tokenizer,
@@ -90,6 +82,21 @@ def main(_):
     )
     print(f"\n{data.format_report(report)}")
 
+    histories = []
+    if FLAGS.lm_epochs:
+        print("\nStage 2: fine-tuning the language model")
+        began = time.monotonic()
+        history = common.finetune_language_model(
+            language_model, tables, output_dir
+        )
+        report["changes"]["vocabulary"] = str(history.vocabulary_transfer)
+        histories.append(
+            {
+                "name": "Language model",
+                "history": history.history,
+                "seconds": time.monotonic() - began,
+            }
+        )
     print("\nStage 3: training the classifier")
     began = time.monotonic()
     classifier, history = common.train_classifier(
@@ -132,7 +139,7 @@ def main(_):
     write_predictions(output_dir / "predictions.csv", test, predictions, labels)
     evaluation.write_report(
         output_dir / "report.html",
-        FLAGS.train or "Which package was this written for?",
+        pathlib.Path(FLAGS.train).name if FLAGS.train else BUILTIN_TITLE,
         test.texts,
         truth,
         predictions,

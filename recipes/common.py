@@ -1,11 +1,11 @@
 """Options that recipes share, and what they do with them."""
 
 import importlib.util
-import logging
 import os
 import pathlib
 
 from absl import flags
+from absl import logging
 
 FLAGS = flags.FLAGS
 
@@ -46,6 +46,10 @@ def define_table_flags():
         "raise",
         ["raise", "skip"],
         "What to do with rows that cannot be read.",
+    )
+    flags.DEFINE_string("encoding", "utf-8", "Encoding of text files.")
+    flags.DEFINE_string(
+        "delimiter", None, "What separates columns. Defaults to , or a tab."
     )
     flags.DEFINE_string(
         "data_dir", None, "Folder of public sets, for people offline."
@@ -128,7 +132,7 @@ def start():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if FLAGS.backend:
         os.environ["KERAS_BACKEND"] = FLAGS.backend
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.set_verbosity(logging.WARNING)
     import keras
 
     keras.utils.set_random_seed(FLAGS.seed)
@@ -152,7 +156,12 @@ def read_tables():
     if FLAGS.train is None:
         tables = data.builtin_passages()._asdict()
     elif FLAGS.train in data.PUBLIC_SETS:
-        tables = data.load_public(FLAGS.train, FLAGS.data_dir)
+        public = data.load_public(FLAGS.train, FLAGS.data_dir)
+        tables = {
+            name: public[name]
+            for name in ("train", "test", "unlabeled")
+            if name in public
+        }
     else:
         tables = {"train": _read(FLAGS.train)}
         if FLAGS.test:
@@ -199,6 +208,8 @@ def _read(source, with_labels=True):
         label_column=FLAGS.label_column if with_labels else None,
         problem_type=FLAGS.problem_type,
         on_bad_rows=FLAGS.on_bad_rows,
+        encoding=FLAGS.encoding,
+        delimiter=FLAGS.delimiter,
     )
 
 
