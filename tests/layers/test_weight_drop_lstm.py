@@ -68,7 +68,7 @@ def test_equals_keras_lstm(return_sequences):
             np.testing.assert_allclose(to_numpy(a), to_numpy(e), atol=1e-6)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.tuples(*[st.integers(1, 4)] * 4))
 def test_any_shape(shape):
     batch_size, steps, features, units = shape

@@ -96,7 +96,7 @@ def test_forward_equals_a_numpy_loop(portable):
     assert_close(map(to_numpy, results), numpy_lstm(*arguments))
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     st.tuples(*[st.integers(1, 4)] * 4),
     st.integers(0, 2**31),

@@ -91,8 +91,9 @@ def backward(kept, gradients):
     inputs = (jnp.swapaxes(d_outputs, 0, 1), cs, cs_before, gates)
     (d_h, d_c), d_zs = jax.lax.scan(step, (d_h, d_c), inputs, reverse=True)
     hs_before = jnp.concatenate([initial_h[None], hs[:-1]])
-    # Summed in float32: bfloat16 loses small terms of a long sum.
-    d_bias = jnp.sum(d_zs, axis=(0, 1), dtype="float32")
+    # Half precision loses small terms of a long sum.
+    wide = jnp.promote_types(x.dtype, "float32")
+    d_bias = jnp.sum(d_zs, axis=(0, 1), dtype=wide)
     return (
         jnp.swapaxes(d_zs @ kernel.T, 0, 1),
         d_h,

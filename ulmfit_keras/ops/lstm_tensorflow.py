@@ -1,5 +1,6 @@
 """The LSTM over a sequence on TensorFlow."""
 
+import keras
 import tensorflow as tf
 
 
@@ -121,15 +122,16 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
         d_zs = d_zs.stack()
         d_x = tf.transpose(matmul(d_zs, tf.transpose(kernel)), (1, 0, 2))
         hs_before = tf.concat([initial_h[None], hs[:-1]], axis=0)
-        # Summed in float32: bfloat16 loses small terms of a long sum.
-        d_b = tf.reduce_sum(tf.cast(d_zs, tf.float32), axis=(0, 1))
+        # Half precision loses small terms of a long sum.
+        wide = keras.backend.result_type(x.dtype.name, "float32")
+        d_bias = tf.reduce_sum(tf.cast(d_zs, wide), axis=(0, 1))
         gradients = (
             d_x,
             d_h,
             d_c,
             matmul_steps(x, d_zs),
             matmul_steps(hs_before, d_zs),
-            tf.cast(d_b, x.dtype),
+            tf.cast(d_bias, x.dtype),
         )
         return [
             tf.raw_ops.PreventGradient(
