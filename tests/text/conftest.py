@@ -10,8 +10,21 @@ from ulmfit_keras.text.word_splitting import SPECIAL_TOKENS
 
 _PARTS = [
     *SPECIAL_TOKENS,
+    *("XXBOS", "Xxup", "XXrep "),
     *"aAbBU1_!.,;<>&'\"#-",
-    *("aa", "AA", "aaa", "AAA", "don't", "DON'T", "''", "'''", "rock'n'roll"),
+    *(
+        "aa",
+        "AA",
+        "aaa",
+        "AAA",
+        "a a aaa",
+        "aaa a a ",
+        "don't",
+        "DON'T",
+        "''",
+        "'''",
+        "rock'n'roll",
+    ),
     *("ha ", "ha ", "HA ", "Ha ", "! ! ! ", "iPhone ", "McDonald "),
     *(" ", "  ", "\n", "\t", "\r\n", "\x00", "\x07", "\x1f", "\x7f", "\x85"),
     *("1", "111", "2000", "3.14", "٣", "²", "½", "Ⅷ", "１２３"),

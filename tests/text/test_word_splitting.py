@@ -61,6 +61,8 @@ CASES = [
     ("a&nbsp;b", "a b"),
     ("a&#160;b", "a b"),
     ("1 &lt; 2 &gt; 0", "1 < 2 > 0"),
+    ("&#34;1 &#60; 2&#34; &#38; 2 &#62; 0", '" 1 < 2 " & 2 > 0'),
+    ("&apos;a&#x27; &lsquo;b&#8217; &#8216;c", "' a ' ' b ' ' c"),
     ("&amp;lt;", "& lt ;"),
     ("&eacute;", "& eacute ;"),
     ("<i>so</i>", "< i > so < / i >"),
@@ -100,6 +102,7 @@ CASES = [
     ("! ! !", "! ! !"),
     ("ha, ha, ha", "ha , ha , ha"),
     ("ha\nha ha", "xxwrep 3 ha"),
+    ("a a aaa a a", "a a xxrep 3 a a a"),
     ("日 日 日", "日 日 日"),
     ("ha ha haaa ha", "ha ha h xxrep 3 a ha"),
     # Case.

@@ -36,6 +36,7 @@ def encode_texts(tokenizer, texts, max_tokens=None, processes=None):
 
     Example:
 
+    >>> from ulmfit_keras.text import WordTokenizer
     >>> tokenizer = WordTokenizer(["xxunk", "xxpad", "xxbos", "good"])
     >>> encode_texts(tokenizer, ["good", ""])
     [array([2, 3], dtype=int32), array([2], dtype=int32)]

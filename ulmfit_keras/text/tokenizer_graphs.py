@@ -14,14 +14,15 @@ from ulmfit_keras.text.word_splitting import UNKNOWN
 def _batched(encode, texts):
     """Apply `encode` to texts of shape (batch,) or ()."""
     texts = tf.convert_to_tensor(texts, tf.string)
-    if texts.shape.rank == 0:
-        return encode(texts[tf.newaxis]).values
-    if texts.shape.rank != 1:
+    if texts.shape.rank not in (0, 1):
         raise ValueError(
             "Texts to tokenize must be one string or a batch of strings, of "
             f"shape () or (batch,). Received: shape {texts.shape}"
         )
-    return encode(texts)
+    with tf.device("CPU:0"):  # strings live there; spare the way to a GPU
+        if texts.shape.rank == 0:
+            return encode(texts[tf.newaxis]).values
+        return encode(texts)
 
 
 class WordGraph(tf.Module):

@@ -19,10 +19,6 @@ def _previous(values, before_first):
     return tf.concat([[before_first], values], axis=0)[:-1]
 
 
-def _next(values, after_last):
-    return tf.concat([values, [after_last]], axis=0)[1:]
-
-
 def _look_up(name, code_points):
     tables = characters.load_tables()
     pages = tables[f"{name}_pages"].reshape(-1)
@@ -89,15 +85,14 @@ def _token_characters(code_points, rows, join_ideographs):
         & ~is_space
         & (properties & characters.DIGIT == 0)
     )
-    is_word &= ~repeated
+    is_word &= ~repeated  # so that no word reaches into a run
 
-    # No token reaches over the cut before a character.
-    cut = new_row | repeated | _previous(repeated, False)
-    after_word = ~cut & _previous(is_word, False)
-    before_word = ~_next(cut, True) & _next(is_word, False)
-    inner_apostrophe = (code_points == ord("'")) & after_word & before_word
-    continues = is_word & (
-        after_word | (~cut & _previous(inner_apostrophe, False))
+    in_row = ~new_row
+    apostrophe = in_row & (code_points == ord("'")) & _previous(is_word, False)
+    continues = (
+        in_row
+        & is_word
+        & (_previous(is_word, False) | _previous(apostrophe, False))
     )
     is_field = code_points == ord(word_splitting.FIELD_SEPARATOR)
     in_token = (~is_space & ~repeated) | (repeated & first_of_run) | is_field
