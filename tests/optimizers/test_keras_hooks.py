@@ -10,6 +10,7 @@ from keras import ops
 from ulmfit_keras.optimizers.keras_hooks import HOOKS
 from ulmfit_keras.optimizers.keras_hooks import leave_out_of_averages
 from ulmfit_keras.optimizers.keras_hooks import scale_learning_rates
+from ulmfit_keras.optimizers.keras_hooks import start_at_epoch
 from ulmfit_keras.optimizers.keras_hooks import walk_layers
 
 KINDS = [
@@ -81,6 +82,8 @@ def test_a_changed_keras_is_reported():
 
     with pytest.raises(NotImplementedError, match="Received: Changed of keras"):
         scale_learning_rates(Changed(), lambda index: 1.0)
+    with pytest.raises(NotImplementedError, match="Received: keras"):
+        start_at_epoch(Changed(), 3)
 
 
 def test_layers_within_layers_are_found():

@@ -4,6 +4,7 @@ from ulmfit_keras.callbacks.gradual_unfreezing import GradualUnfreezing
 from ulmfit_keras.callbacks.learning_rate_finder import LearningRateFinder
 from ulmfit_keras.callbacks.learning_rate_logger import LearningRateLogger
 from ulmfit_keras.callbacks.non_monotonic_averaging import NonMonotonicAveraging
+from ulmfit_keras.callbacks.resumable_training import ResumableTraining
 from ulmfit_keras.callbacks.training_time import TrainingTime
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "LearningRateFinder",
     "LearningRateLogger",
     "NonMonotonicAveraging",
+    "ResumableTraining",
     "TrainingTime",
 ]

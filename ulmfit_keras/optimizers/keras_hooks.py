@@ -9,7 +9,8 @@ one optimizer. Three methods of the optimizer are replaced on the instance:
 - `_get_current_learning_rate()`.
 
 Averaging of the weights (`use_ema`) covers all variables, through two lists.
-A schedule cannot be read back from the optimizer that follows it.
+A schedule cannot be read back from the optimizer that follows it, and a
+callback cannot choose the first epoch.
 Nor is there a public way to the layers within a layer that is no model.
 
 `tests/optimizers/test_keras_hooks.py` fails when Keras changes any of them.
@@ -167,6 +168,23 @@ def learning_rate_source(optimizer):
     Asking for `optimizer.learning_rate` gives the rate of the moment.
     """
     return optimizer._learning_rate
+
+
+def start_at_epoch(model, epoch):
+    """Has the `fit` that is about to begin start with a later epoch.
+
+    Args:
+        model: `keras.Model`, from within a callback's `on_train_begin`.
+        epoch: int, number of the first epoch to run; None for what `fit` is
+            told.
+    """
+    if not hasattr(model, "_initial_epoch"):
+        raise NotImplementedError(
+            "A callback cannot choose the first epoch with this version of "
+            f"Keras; use `fit(initial_epoch={epoch})`. "
+            f"Received: keras {keras.__version__}"
+        )
+    model._initial_epoch = epoch
 
 
 def walk_layers(layer):

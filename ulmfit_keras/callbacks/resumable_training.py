@@ -1,0 +1,169 @@
+"""Continue a training run that was broken off."""
+
+import inspect
+
+import keras
+import numpy as np
+from keras import ops
+
+from ulmfit_keras.callbacks.checkpoint_folder import CheckpointFolder
+from ulmfit_keras.optimizers.keras_hooks import start_at_epoch
+
+
+class ResumableTraining(keras.callbacks.Callback):
+    """Saves the state of a run after every epoch, and continues from it.
+
+    Run the same program again after a crash: `fit` then starts with the epoch
+    that was broken off and ends with what the unbroken run would have given.
+    What is kept are all variables of the model (also those of dropout's
+    random generators) and of the optimizer, the epoch, the history, and the
+    state of the callbacks named. `GradualUnfreezing` follows the epoch by
+    itself. Two checkpoints are kept, so that a damaged one costs an epoch.
+    When `fit` ends, the checkpoints are removed.
+
+    The order of the data has to follow from the epoch. Give a dataset with an
+    attribute `epoch`, such as `LengthBuckets`, as `data`, and have `fit` not
+    shuffle, which it would do in another way in each run.
+
+    Place it last in the list of callbacks, after those it keeps.
+
+    Args:
+        folder: path of the folder for the checkpoints, of one run at a time.
+        data: training dataset whose attribute `epoch` is set to the
+            number of each epoch. Defaults to None.
+        callbacks: callbacks whose numbers, lists of numbers and arrays are
+            kept, such as `EarlyStopping`, `ReduceLROnPlateau`,
+            `ModelCheckpoint` or `NonMonotonicAveraging`, the same ones in
+            each run. Defaults to none.
+
+    Raises:
+        ValueError: at the start of `fit`, if the checkpoint is of another
+            model or optimizer, or none is whole.
+
+    Example:
+
+    ```python
+    stopping = keras.callbacks.EarlyStopping(patience=2)
+    resumable = ResumableTraining("run", data=train, callbacks=[stopping])
+    model.fit(
+        train, epochs=20, shuffle=False, callbacks=[stopping, resumable]
+    )
+    ```
+    """
+
+    def __init__(self, folder, data=None, callbacks=()):
+        super().__init__()
+        self.folder = CheckpointFolder(folder)
+        self.data = data
+        self.callbacks = list(callbacks)
+
+    def on_train_begin(self, logs=None):
+        self._history = []
+        self._waiting = None
+        model = self.model
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        saved = self.folder.load()
+        if saved is None:
+            return
+        arrays, metadata = saved
+        variables = self._variables()
+        shapes = [list(variable.shape) for variable in variables]
+        if metadata["shapes"] != shapes:
+            raise ValueError(
+                "The checkpoint is of a model or optimizer with other "
+                "variables. Use a folder of its own for each run. "
+                f"Received: folder={self.folder.path}"
+            )
+        for variable, array in zip(variables, arrays, strict=False):
+            variable.assign(array)
+        start_at_epoch(model, metadata["epoch"])
+        self._history = metadata["history"]
+        self._waiting = metadata["callbacks"], arrays[len(variables) :]
+        self._restore_callbacks()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.data is not None:
+            # Also in the first run: Keras looks into a dataset before it
+            # trains, and the dataset takes that for an epoch.
+            self.data.epoch = epoch
+        if self._waiting is None:
+            return
+        # Once more, for callbacks that have reset themselves since.
+        self._restore_callbacks()
+        self._waiting = None
+        history = self.model.history
+        for past_epoch, past_logs in self._history:
+            history.epoch.append(past_epoch)
+            for name, value in past_logs.items():
+                history.history.setdefault(name, []).append(value)
+
+    def on_epoch_end(self, epoch, logs=None):
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        self._history.append([epoch, values])
+        variables = self._variables()
+        arrays = [_storable(ops.convert_to_numpy(v)) for v in variables]
+        metadata = {
+            "epoch": epoch + 1,
+            "shapes": [list(variable.shape) for variable in variables],
+            "history": self._history,
+        }
+        metadata["callbacks"] = [
+            _get_state(callback, arrays, len(variables))
+            for callback in self.callbacks
+        ]
+        self.folder.save(epoch + 1, arrays, metadata)
+
+    def on_train_end(self, logs=None):
+        start_at_epoch(self.model, None)
+        self.folder.clear()
+
+    def _restore_callbacks(self):
+        states, arrays = self._waiting
+        for state, callback in zip(states, self.callbacks, strict=True):
+            _set_state(callback, state, arrays)
+
+    def _variables(self):
+        model = self.model
+        return model.variables + model.optimizer.variables
+
+
+def _storable(array):
+    # NumPy's files know no bfloat16; float32 holds all its values.
+    return array if array.dtype.kind in "biuf" else array.astype("float32")
+
+
+def _get_state(callback, arrays, first):
+    """What JSON can hold of a callback.
+
+    What the constructor was given is no state: it is given again, and some
+    callbacks change its sign. Lists of arrays are added to `arrays`, and the
+    state has their place in it, counted from `first`.
+    """
+    state = {}
+    given = inspect.signature(type(callback)).parameters
+    for name, value in vars(callback).items():
+        if name in given:
+            continue
+        if _is_list_of(value, np.ndarray) and value:
+            start = len(arrays) - first
+            arrays += [_storable(array) for array in value]
+            state[name] = {"arrays": [start, len(arrays) - first]}
+        elif _is_list_of(value, (int, float, np.number)):
+            state[name] = [float(number) for number in value]
+        elif isinstance(value, np.number):
+            state[name] = value.item()
+        elif isinstance(value, (bool, int, float)):
+            state[name] = value
+    return state
+
+
+def _is_list_of(value, kind):
+    return isinstance(value, list) and all(isinstance(v, kind) for v in value)
+
+
+def _set_state(callback, state, arrays):
+    for name, value in state.items():
+        if isinstance(value, dict):
+            value = arrays[slice(*value["arrays"])]
+        setattr(callback, name, value)
