@@ -58,6 +58,15 @@ def test_unknown_batch_size_and_length(jit_compile):
             np.testing.assert_allclose(a, e, rtol=1e-4, atol=1e-5)
 
 
+def test_a_batch_of_one_and_unknown_length():
+    tensors = make_tensors(batch_size=1)
+    signature = [tf.TensorSpec(tensor.shape) for tensor in tensors]
+    signature[0] = tf.TensorSpec((1, None, 4))
+    run = tf.function(lstm, input_signature=signature)
+    for actual, expected in zip(run(*tensors), lstm(*tensors), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_batch_size_known_to_the_state_only():
     x, *others = make_tensors()
     signature = [

@@ -64,7 +64,10 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
         )
 
     def read(tensor):
-        return tf.TensorArray(x.dtype, num_steps).unstack(tensor)
+        # The shape again, since a batch of one loses its size in `unstack`.
+        return tf.TensorArray(
+            x.dtype, num_steps, element_shape=(batch_size, tensor.shape[-1])
+        ).unstack(tensor)
 
     projected = read(matmul(x, kernel) + bias)
 
