@@ -27,9 +27,9 @@ def _full_odds(hidden, targets, embeddings, bias, num_sampled):
 
 def test_many_samples_come_close_to_the_sum_over_all_words():
     data = _data()
-    loss = to_numpy(sampled_softmax_loss(*data, 40_000, seed=0))
+    loss = to_numpy(sampled_softmax_loss(*data, 100_000, seed=0))
     np.testing.assert_allclose(
-        loss, np.log1p(_full_odds(*data, 40_000)), atol=0.15
+        loss, np.log1p(_full_odds(*data, 100_000)), atol=0.25
     )
 
 

@@ -51,6 +51,9 @@ class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
     Output shape:
         (B, T, E), the last LSTM's outputs after dropout.
 
+    Raises:
+        ValueError: if `num_layers` is below 1, or a rate outside [0, 1).
+
     Example:
 
     ```python
@@ -74,6 +77,12 @@ class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
         dtype=None,
         **kwargs,
     ):
+        if num_layers < 1:
+            raise ValueError(
+                "`num_layers` must be at least 1. "
+                f"Received: num_layers={num_layers}"
+            )
+
         # === Layers ===
         self.token_embedding = keras.layers.ReversibleEmbedding(
             vocabulary_size,

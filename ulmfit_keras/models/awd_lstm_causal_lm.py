@@ -152,17 +152,21 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
         Returns:
             A `keras.callbacks.History`.
         """
-        if isinstance(validation_data, list):
+        if self.are_texts(validation_data):
             validation_data = self.preprocessor(validation_data)
-        if isinstance(x, list):
+        if self.are_texts(x):
             x, y, kwargs["sample_weight"] = self.preprocessor(x)
         return super().fit(x, y, validation_data=validation_data, **kwargs)
 
     def evaluate(self, x=None, y=None, **kwargs):
         """As `keras.Model.evaluate`, on a list of texts too."""
-        if isinstance(x, list):
+        if self.are_texts(x):
             x, y, kwargs["sample_weight"] = self.preprocessor(x)
         return super().evaluate(x, y, **kwargs)
+
+    def are_texts(self, x):
+        """Whether `x` is a list that the preprocessor is to read."""
+        return isinstance(x, list) and self.preprocessor is not None
 
     def generate_step(self, inputs, stop_token_ids=None):
         """Continue a batch of prompts; what `generate` runs.

@@ -27,6 +27,9 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
     batch normalization, dropout and a dense layer, with a ReLU between them.
     Long documents are read by a `DocumentEncoder`.
 
+    The encoder keeps the dropout rates it was last trained with; those for
+    classifiers are set by `classifier.backbone.set_dropout("paper")`.
+
     Batch normalization keeps its averages at the rate of torch (momentum
     0.9, epsilon 1e-5), on which the paper's code runs; Keras' own 0.99 is
     too slow for the few hundred steps of a small data set.
@@ -271,12 +274,14 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
     ):
         """As `keras.Model.compile`, with defaults that fit `problem_type`.
 
-        The optimizer defaults to Adam as in Howard & Ruder 2018, section
-        4.1: learning rate 0.01, beta_1 0.7, beta_2 0.99.
+        The optimizer defaults to Adam with the betas of Howard & Ruder 2018,
+        section 4.1, 0.7 and 0.99, and a learning rate of 0.001. Their 0.01
+        is for the head only, reached by a schedule, and divided by 2.6 for
+        each layer group beneath; see `DiscriminativeOptimizer`.
         """
         problem = PROBLEM_TYPES[self.problem_type]
         if optimizer == "auto":
-            optimizer = keras.optimizers.Adam(0.01, beta_1=0.7, beta_2=0.99)
+            optimizer = keras.optimizers.Adam(0.001, beta_1=0.7, beta_2=0.99)
         if loss == "auto":
             loss = problem.loss()
         if metrics == "auto":

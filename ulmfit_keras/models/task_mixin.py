@@ -45,9 +45,11 @@ class TaskMixin(PresetMixin):
                 Defaults to None: as they are.
             **kwargs: see the KerasHub class.
         """
-        # A copy, because KerasHub would save the optimizer's state, too, and
-        # warn of it on loading.
-        super(TaskMixin, self.copy(dtype)).save_to_preset(preset_dir, **kwargs)
+        # A trained model is copied, because KerasHub would save the state of
+        # its optimizer, too, and warn of it on loading.
+        trained = self.optimizer is not None and self.optimizer.built
+        task = self.copy(dtype) if trained or dtype is not None else self
+        super(TaskMixin, task).save_to_preset(preset_dir, **kwargs)
 
     def copy(self, dtype=None):
         """A task of its own with the same weights, compiled by default.
