@@ -88,14 +88,14 @@ def test_texts_without_preprocessor_are_refused(classifier):
 def test_fit_on_texts_learns(make_classifier):
     classifier = make_classifier(num_classes=2)
     classifier.compile(keras.optimizers.Adam(0.01))
-    classifier.backbone.set_dropout(multiplier=0.2)
+    classifier.backbone.set_dropout(multiplier=0.0)
     texts = ["good film", "very good !", "bad film", "very bad !"] * 8
     targets = [1, 1, 0, 0] * 8
     history = classifier.fit(
         texts,
         targets,
         batch_size=16,
-        epochs=12,
+        epochs=25,
         validation_data=(texts[:4], targets[:4]),
         verbose=0,
     )

@@ -1,5 +1,7 @@
 """What the language model and the classifier add to KerasHub's tasks."""
 
+import contextlib
+
 import keras
 
 from ulmfit_keras.models.presets import PresetMixin
@@ -35,39 +37,23 @@ class TaskMixin(PresetMixin):
             return keras.Model.predict(self, x, **kwargs)
         return super().predict(x, **kwargs)
 
-    def save_to_preset(self, preset_dir, dtype=None, **kwargs):
-        """Save into a preset folder, with the checksums of all its files.
+    # A preset holds no optimizer; KerasHub would store it, too, and warn on
+    # loading that it does not fit.
+    def save_task_weights(self, filepath):
+        with self.without_optimizer():
+            super().save_task_weights(filepath)
 
-        Args:
-            preset_dir: path of the folder.
-            dtype: how to store the weights. "float16" halves the files; a
-                preset is loaded at Keras' current precision all the same.
-                Defaults to None: as they are.
-            **kwargs: see the KerasHub class.
-        """
-        # A trained model is copied, because KerasHub would save the state of
-        # its optimizer, too, and warn of it on loading.
-        trained = self.optimizer is not None and self.optimizer.built
-        task = self.copy(dtype) if trained or dtype is not None else self
-        super(TaskMixin, task).save_to_preset(preset_dir, **kwargs)
+    def load_task_weights(self, filepath):
+        with self.without_optimizer():
+            super().load_task_weights(filepath)
 
-    def copy(self, dtype=None):
-        """A task of its own with the same weights, compiled by default.
-
-        Args:
-            dtype: dtype policy of all layers, such as "float16". Defaults to
-                None: as before.
-
-        Returns:
-            A task of the same class, with the same preprocessor.
-        """
-        config = self.get_config()
-        config["preprocessor"] = self.preprocessor
-        if dtype is not None:
-            config["backbone"]["config"]["dtype"] = dtype
-        copy = self.from_config(config)
-        copy.set_weights(self.get_weights())
-        return copy
+    @contextlib.contextmanager
+    def without_optimizer(self):
+        optimizer, self.optimizer = self.optimizer, None
+        try:
+            yield
+        finally:
+            self.optimizer = optimizer
 
     def get_compile_config(self):
         config = super().get_compile_config()
