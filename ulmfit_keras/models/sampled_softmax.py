@@ -35,6 +35,9 @@ def sampled_softmax_loss(
     loss = sampled_softmax_loss(hidden, targets, matrix, bias, 2048)
     ```
     """
+    hidden, embeddings, bias = map(
+        ops.convert_to_tensor, (hidden, embeddings, bias)
+    )
     vocabulary_size = embeddings.shape[0]
     log_range = math.log(vocabulary_size + 1)
     draws = keras.random.uniform((num_sampled,), seed=seed, dtype="float32")
