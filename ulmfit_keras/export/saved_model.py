@@ -3,8 +3,6 @@
 import pathlib
 import shutil
 
-import keras
-
 _WARMUP_TEXTS = ["", "A short text to warm up with."]
 
 
@@ -68,7 +66,11 @@ def savedmodel(classifier, path):
     from ulmfit_keras.export.signatures import name_methods
     from ulmfit_keras.export.warmup import write_warmup_requests
 
-    _check(classifier)
+    if classifier.preprocessor is None:
+        raise ValueError(
+            "A model is exported with its tokenizer: set its `preprocessor`. "
+            "Received: preprocessor=None"
+        )
     path = pathlib.Path(path)
     if path.exists() and not _is_replaceable(path):
         raise ValueError(
@@ -92,19 +94,3 @@ def _is_replaceable(path):
     return path.is_dir() and (
         (path / "saved_model.pb").exists() or not any(path.iterdir())
     )
-
-
-def _check(classifier):
-    if classifier.preprocessor is None:
-        raise ValueError(
-            "A model is exported with its tokenizer: set its `preprocessor`. "
-            "Received: preprocessor=None"
-        )
-    for layer in classifier._flatten_layers():
-        policy = layer.dtype_policy
-        if isinstance(policy, keras.dtype_policies.QuantizedDTypePolicy):
-            raise ValueError(
-                "A quantized model cannot be exported; export the model as "
-                f"it was before. Received: layer {layer.name!r} with dtype "
-                f"policy {policy.name!r}"
-            )

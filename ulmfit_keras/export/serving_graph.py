@@ -28,6 +28,17 @@ def _variable(array):
         return tf.Variable(array, trainable=False, dtype=tf.float32)
 
 
+def _check_not_quantized(layers):
+    for layer in layers:
+        policy = layer.dtype_policy
+        if isinstance(policy, keras.dtype_policies.QuantizedDTypePolicy):
+            raise ValueError(
+                "A quantized model cannot be exported; export the model as "
+                f"it was before. Received: layer {layer.name!r} with dtype "
+                f"policy {policy.name!r}"
+            )
+
+
 def _folded(norm, dense):
     """Kernel and bias of a batch normalization and a dense layer in one."""
     gamma, beta, mean, variance = (
@@ -163,6 +174,9 @@ class ClassifierGraph(tf.Module):
 
     def __init__(self, classifier):
         super().__init__()
+        _check_not_quantized(
+            [classifier.backbone.token_embedding, *classifier.head]
+        )
         self._backwards = classifier.backbone.backwards
         self._encoder = PooledEncoder(classifier.backbone)
         # Between them dropout, which does nothing at inference.

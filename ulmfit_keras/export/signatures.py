@@ -55,7 +55,7 @@ class ServedClassifier(tf.Module):
         return tf.add_n(outputs) / len(outputs)
 
     def signatures(self):
-        """The signatures as `{name: tf.function}`; see `savedmodel`."""
+        """The signatures as `{name: function}`; see `savedmodel`."""
         signatures = {"serving_default": self._predict}
         if self._problem_type != "regression":
             signatures["classify"] = self._classify

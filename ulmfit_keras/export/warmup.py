@@ -40,8 +40,6 @@ def _field(number, content):
 
 def _varint(number):
     low = number & 0x7F
-    return (
-        bytes([low | 0x80]) + _varint(number >> 7)
-        if number > low
-        else (bytes([low]))
-    )
+    if low == number:
+        return bytes([low])
+    return bytes([low | 0x80]) + _varint(number >> 7)
