@@ -16,7 +16,7 @@ def ids():
     return np.random.default_rng(0).integers(0, 30, 200).astype("int32")
 
 
-def _language_model(dropout=0.0):
+def _language_model(dropout=0.0, sizes=(6, 8, 2)):
     rates = dict.fromkeys(
         [
             "output_dropout",
@@ -27,7 +27,7 @@ def _language_model(dropout=0.0):
         ],
         dropout,
     )
-    return AWDLSTMCausalLM(AWDLSTMBackbone(30, 6, 8, 2, **rates))
+    return AWDLSTMCausalLM(AWDLSTMBackbone(30, *sizes, **rates))
 
 
 def _trainer(language_model, rows=2, optimizer=None, **kwargs):
@@ -130,7 +130,7 @@ def test_no_gradient_flows_into_the_batch_before(ids):
 def test_training_learns_and_sampled_training_reports_no_perplexity(ids):
     repeated = np.tile(np.arange(10, dtype="int32"), 60)
     trainer = _trainer(
-        _language_model(0.05),
+        _language_model(0.05, sizes=(16, 16, 1)),
         rows=4,
         optimizer=keras.optimizers.Adam(0.02),
         num_sampled=15,
