@@ -78,8 +78,10 @@ def test_image_model():
     assert moved == {path for path in watched if "_0" not in path}
 
 
-def test_kerashub_transformer():
+@pytest.fixture(scope="module")
+def bert():
     keras_hub = pytest.importorskip("keras_hub")
+    keras.utils.set_random_seed(0)
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=11,
         num_layers=2,
@@ -89,11 +91,34 @@ def test_kerashub_transformer():
         max_sequence_length=5,
         dropout=0.0,
     )
-    task = keras_hub.models.BertTextClassifier(
+    return keras_hub.models.BertTextClassifier(
         backbone, num_classes=2, dropout=0.0
     )
+
+
+def test_kerashub_transformers_are_split_by_block(bert):
+    functional = keras.Model(bert.inputs, bert.outputs)
+    for model in (bert, functional, bert.backbone):
+        optimizer = DiscriminativeOptimizer("sgd", layer_groups(model))
+        optimizer.build(model.trainable_variables)
+        names = optimizer.groups.names
+        groups = {
+            v.path: names[optimizer.group_index(v.path)]
+            for v in model.trainable_variables
+        }
+        assert list(dict.fromkeys(groups.values())) == [
+            "embeddings",
+            "transformer_layer_0",
+            "transformer_layer_1",
+            "head",
+        ]
+        assert groups["pooled_dense/kernel"] == "head"
+        assert groups["segment_embedding/embeddings"] == "embeddings"
+
+
+def test_kerashub_transformer(bert):
     # Without TensorFlow, `task.fit` needs the grain library; this does not.
-    model = keras.Model(task.inputs, task.outputs)
+    model = keras.Model(bert.inputs, bert.outputs)
     y = np.arange(16) % 2
     token_ids = np.random.default_rng(0).integers(3, 11, size=(16, 5))
     token_ids[:, 0] = 1 + y
@@ -102,7 +127,7 @@ def test_kerashub_transformer():
         "segment_ids": np.zeros((16, 5), "int32"),
         "padding_mask": np.ones((16, 5), "int32"),
     }
-    losses, moved, watched = finetune(model, layer_groups(task), x, y)
+    losses, moved, watched = finetune(model, layer_groups(bert), x, y)
     assert losses[-1] < 0.7 * losses[0]
     trained = ("transformer_layer_1", "pooled_dense", "logits")
     expected = {p for p in watched if any(name in p for name in trained)}

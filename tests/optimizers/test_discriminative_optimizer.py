@@ -105,7 +105,7 @@ def test_groups_move_as_under_the_plain_optimizer(make):
 )
 def test_equal_groups_are_the_plain_optimizer(kwargs):
     variables, expected = make_variables(), make_variables()
-    gradients = make_gradients(variables, 4)
+    gradients = make_gradients(variables, 2)
     optimizer = wrapped(
         keras.optimizers.AdamW(0.01, **kwargs), multipliers=[1, 1, 1]
     )
