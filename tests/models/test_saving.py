@@ -72,6 +72,7 @@ def test_files_load_on_another_backend(classifier, texts, tmp_path):
     code = """
 import sys
 import keras, numpy
+from ulmfit_keras import models
 folder, *texts = sys.argv[1:]
 loaded = keras.saving.load_model(folder + "/model.keras")
 preset = models.AWDLSTMTextClassifier.from_preset(folder + "/preset")
