@@ -12,8 +12,9 @@ def retrace(model):
     """
     train_step = model.train_step
     own = "train_step" in vars(model)
-    # `jax.jit` finds earlier traces by the function it is given, and bound
-    # methods of one object are equal. A new function has no earlier trace.
+    # `jax.jit` finds earlier traces by the function it is given, as long as
+    # someone holds the earlier result, and bound methods of one object are
+    # equal. A new function has no earlier trace.
     model.train_step = lambda *args: train_step(*args)
     try:
         model.make_train_function(force=True)
