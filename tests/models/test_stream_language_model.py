@@ -50,11 +50,27 @@ def test_state_is_carried_inside_fit(ids):
     language_model = _language_model()
     trainer = _trainer(language_model, rows=1)
     stream = TokenStream(ids[:71], batch_size=1, bptt=10)
-    trainer.fit(stream, verbose=0, shuffle=False)
+    trainer.fit(stream, verbose=0)
     _, state = _whole_pass(language_model, ids[:71])
     np.testing.assert_allclose(
         to_numpy(trainer.training_state), state, atol=1e-6
     )
+
+
+def test_windows_are_read_in_the_order_of_the_stream(ids):
+    class Recording(TokenStream):
+        read = []
+
+        def __getitem__(self, index):
+            self.read.append((self.epoch, index))
+            return super().__getitem__(index)
+
+    stream = Recording(ids, 2, 10, epochs=2)
+    # The optimizer is not built, so Keras looks at the stream beforehand.
+    _trainer(_language_model()).fit(stream, epochs=2, verbose=0)
+    windows = [(e, i) for e in range(2) for i in range(len(stream))]
+    order = iter(stream.read)
+    assert all(window in order for window in windows)
 
 
 @pytest.mark.parametrize("bptt", [5, 7, 199, 300])
@@ -73,7 +89,7 @@ def test_perplexity_does_not_depend_on_the_cut(ids, bptt):
 def test_evaluation_leaves_the_training_state_alone(ids):
     trainer = _trainer(_language_model())
     stream = TokenStream(ids, 2, 10)
-    trainer.fit(stream, verbose=0, shuffle=False)
+    trainer.fit(stream, verbose=0)
     before = to_numpy(trainer.training_state).copy()
     first = trainer.evaluate(stream, verbose=0)
     assert trainer.evaluate(stream, verbose=0) == first

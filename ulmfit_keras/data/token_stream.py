@@ -36,8 +36,8 @@ class TokenStream(keras.utils.PyDataset):
 
     Args:
         ids: int array (tokens,), or a list of such arrays, one a document.
-            Documents are put into a new random order every epoch; one array
-            keeps its order.
+            Documents are put into another random order every epoch, which
+            depends on `seed` and the epoch only; one array keeps its order.
         batch_size: number of rows. Defaults to 64.
         bptt: window length in tokens. Defaults to 70 (paper, section 4.1).
         random_length: draw window lengths as AWD-LSTM does (Merity et al.
@@ -76,20 +76,21 @@ class TokenStream(keras.utils.PyDataset):
         self.documents = ids if isinstance(ids, (list, tuple)) else None
         self.batch_size = batch_size
         self.bptt = bptt
-        self.random = np.random.default_rng(seed)
-        self.ids = self._shuffled() if self.documents is not None else ids
+        self.seed = seed
+        self.ids = ids
+        self.set_epoch(0)
         if len(self.ids) < 2:
             raise ValueError(
                 "A token stream needs at least two tokens, one to read and "
                 f"one to predict. Received: {len(self.ids)} tokens"
             )
         self.row_length = -(-(len(self.ids) - 1) // batch_size)
-        self.epoch = 0
-        first = self._draw_lengths(random_length)
+        random = np.random.default_rng(seed)
+        first = self._draw_lengths(random_length, random)
         # Keras wants the same number of batches in every epoch: the lengths
         # of the first in another order, the cut-off last window at its place.
         self.epoch_lengths = [first] + [
-            [*self.random.permutation(first[:-1]).tolist(), first[-1]]
+            [*random.permutation(first[:-1]).tolist(), first[-1]]
             for _ in range(epochs - 1)
         ]
         self.epoch_offsets = [
@@ -111,17 +112,25 @@ class TokenStream(keras.utils.PyDataset):
         """Number of tokens that an epoch predicts."""
         return len(self.ids) - 1
 
-    def _shuffled(self):
-        order = self.random.permutation(len(self.documents))
-        return np.concatenate([self.documents[i] for i in order])
+    def set_epoch(self, epoch):
+        """Go to the documents' order and the lengths of an epoch.
 
-    def _draw_lengths(self, random_length):
+        Args:
+            epoch: int, from 0. Lengths start over after `epochs` epochs.
+        """
+        self.epoch = epoch
+        if self.documents is not None:
+            random = np.random.default_rng((self.seed, epoch))
+            order = random.permutation(len(self.documents))
+            self.ids = np.concatenate([self.documents[i] for i in order])
+
+    def _draw_lengths(self, random_length, random):
         if not random_length:
             return [self.bptt] * -(-self.row_length // self.bptt)
         lengths, total = [], 0
         while total < self.row_length:
-            short = self.random.random() >= 0.95
-            length = self.random.normal(self.bptt / (1 + short), 5)
+            short = random.random() >= 0.95
+            length = random.normal(self.bptt / (1 + short), 5)
             length = max(5, 5 * round(length / 5))
             # Keras' TensorFlow pipeline looks at the first two batches only,
             # and takes a length that they share for that of all batches.
@@ -131,11 +140,12 @@ class TokenStream(keras.utils.PyDataset):
         return lengths
 
     def __len__(self):
-        return len(self.epoch_lengths[self.epoch])
+        return len(self.epoch_lengths[0])
 
     def __getitem__(self, index):
-        length = self.epoch_lengths[self.epoch][index]
-        start = self.epoch_offsets[self.epoch][index]
+        drawn = self.epoch % len(self.epoch_lengths)
+        length = self.epoch_lengths[drawn][index]
+        start = self.epoch_offsets[drawn][index]
         token_ids = np.zeros((self.batch_size, length), "int32")
         targets = np.full((self.batch_size, length), IGNORED_TARGET, "int32")
         for row in range(self.batch_size):
@@ -150,6 +160,4 @@ class TokenStream(keras.utils.PyDataset):
         return {"token_ids": token_ids, "starts": starts}, targets
 
     def on_epoch_end(self):
-        self.epoch = (self.epoch + 1) % len(self.epoch_lengths)
-        if self.documents is not None:
-            self.ids = self._shuffled()
+        self.set_epoch(self.epoch + 1)

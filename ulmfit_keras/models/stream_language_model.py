@@ -83,6 +83,21 @@ class StreamLanguageModel(keras.Model):
         )
         self.built = True
 
+    def fit(self, x, *, callbacks=(), **kwargs):
+        """As `keras.Model.fit` on a `TokenStream`, in the stream's order.
+
+        Keras would shuffle the batches, and the state would be carried into
+        text that does not follow. It also ends an epoch of the stream when
+        it builds the optimizer, so each epoch is set where it begins.
+        """
+        if kwargs.get("steps_per_epoch") is None:
+            follow = keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, logs: x.set_epoch(epoch)
+            )
+            callbacks = [follow, *callbacks]
+        kwargs["shuffle"] = False
+        return super().fit(x, callbacks=callbacks, **kwargs)
+
     def call(self, inputs, training=False):
         carried = self.training_state if training else self.evaluation_state
         # A copy, since torch assigns variables in place before backward runs.
