@@ -1,6 +1,12 @@
+import csv
+import io
+import re
+
 import numpy as np
 import pytest
 
+from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.tables import read_table
 from ulmfit_keras.data.targets import encode_labels
 from ulmfit_keras.data.targets import label_names
 from ulmfit_keras.data.targets import sample_weights
@@ -20,21 +26,70 @@ def test_targets_of_each_problem_type():
     assert encode_labels([1, 2.5], None, "regression").tolist() == [[1], [2.5]]
 
 
-def test_unseen_label_is_named_with_its_row():
-    with pytest.raises(ValueError, match=r"\(2, 'c'\)"):
-        encode_labels(["a", "b", "c"], ["a", "b"])
+TABLE = 'text,label\n"two\nlines",b\ngood,a\n\n"he said ""no""\n\n",c\nbad,c\n'
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Rows that are no longer where their numbers say."""
+    path = tmp_path / "reviews.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return read_table(path)
+
+
+def test_a_tables_errors_name_the_file_and_its_rows(table):
+    assert encode_labels(table, ["a", "b", "c"]).tolist() == [1, 0, 2, 2]
+    assert label_names(table) == ["a", "b", "c"]
+    unseen = r"reviews\.csv has labels.*Received: 'c' in row 5 .*, row 6"
+    with pytest.raises(DataError, match=unseen):
+        encode_labels(table, ["a", "b"])
+    two = table.select([3, 2])
+    with pytest.raises(DataError, match="2 classes.*csv.*'c' in row 6"):
+        label_names(two)
+    with pytest.raises(DataError, match="no weight for 'a' in row 3 .*'z'"):
+        sample_weights(table, {"b": 1, "c": 1, "z": 1})
+
+
+def test_row_names_are_those_of_the_file(table):
+    lines = TABLE.split("\n")
+    with pytest.raises(DataError) as error:
+        encode_labels(table, ["a", "b"])
+    row, line = re.search(
+        r"row (\d+) \(line (\d+)\)", str(error.value)
+    ).groups()
+    assert lines[int(line) - 1].startswith('"he said')
+    assert list(csv.reader(io.StringIO(TABLE)))[int(row) - 1][1] == "c"
+
+
+def test_labels_in_lists_are_named_by_their_place():
+    with pytest.raises(DataError, match="the labels .*'c' in row 2, row 3"):
+        encode_labels(["a", "b", "c", "c"], ["a", "b"])
+    with pytest.raises(DataError, match="'z' in row 1"):
+        encode_labels([["a"], ["b", "z"]], ["a", "b"], "multi_label")
+    with pytest.raises(DataError, match="and 20 more"):
+        encode_labels(["a"] * 30, ["b", "c"])
 
 
 def test_one_class_and_mixed_types_are_refused():
-    with pytest.raises(ValueError, match="two classes"):
+    with pytest.raises(DataError, match="2 classes.*'a' in row 0, row 1"):
         label_names(["a", "a"])
-    with pytest.raises(ValueError, match="mixed|all texts"):
-        label_names([1, "1"])
+    with pytest.raises(DataError, match="Received: no label"):
+        label_names([[], []], "multi_label")
+    assert label_names([["a"], []], "multi_label") == ["a"]
+    with pytest.raises(DataError, match="1 in row 0, row 2, '1' in row 1"):
+        label_names([1, "1", 1])
+
+
+def test_a_label_of_a_regression_is_a_finite_number():
+    with pytest.raises(DataError, match="nan in row 1, 'x' in row 2"):
+        encode_labels([1.0, float("nan"), "x"], None, "regression")
 
 
 def test_balanced_weights_give_classes_equal_say():
     weights = sample_weights(["a", "a", "a", "b"], "balanced")
     np.testing.assert_allclose(weights, [2 / 3] * 3 + [2])
     assert sample_weights(["a"], None) is None
-    with pytest.raises(ValueError, match="one weight to each label"):
+    with pytest.raises(
+        DataError, match="one weight to each label.*'b' in row 1"
+    ):
         sample_weights(["a", "b"], {"a": 1.0})

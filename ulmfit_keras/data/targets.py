@@ -4,46 +4,51 @@ import collections
 
 import numpy as np
 
+from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.errors import listing
+from ulmfit_keras.data.tables import TextTable
+
 
 def label_names(labels, problem_type="single_label"):
     """The different labels in a fixed order, as texts.
 
     Args:
         labels: list of labels (str or int), of lists of them for
-            `"multi_label"`, of numbers for `"regression"`.
+            `"multi_label"`, of numbers for `"regression"`; or a `TextTable`
+            with such labels, whose rows errors then name.
         problem_type: as in `AWDLSTMTextClassifier`.
 
     Returns:
         A sorted list of str (numbers by value), or None for a regression.
 
     Raises:
-        ValueError: if there are fewer than two different labels to tell
-            apart, or labels of mixed type.
+        DataError: if there are labels of mixed type, no label, or only one
+            in a single-label problem.
     """
     if problem_type == "regression":
         return None
-    if problem_type == "multi_label":
-        labels = [label for row in labels for label in row]
-    kinds = {isinstance(label, str) for label in labels}
-    if len(kinds) > 1:
-        raise ValueError(
-            "Labels must be all texts or all numbers, since 1 and '1' would "
-            f"become one class. Received: {sorted(set(map(repr, labels)))}"
+    rows_of, source = _rows_of_labels(labels, problem_type)
+    one_of_kind = {isinstance(label, str): label for label in rows_of}
+    if len(one_of_kind) > 1:
+        mixed = {label: rows_of[label] for label in one_of_kind.values()}
+        raise DataError(
+            f"The labels of {source} must be all texts or all numbers, since "
+            f"1 and '1' would become one class. Received: {_places(mixed)}"
         )
-    names = [str(label) for label in sorted(set(labels))]
-    if len(names) < 2 and problem_type == "single_label":
-        raise ValueError(
-            "A classifier needs rows of at least two classes. "
-            f"Received: labels of {len(names)} class(es), {names}"
+    least = 2 if problem_type == "single_label" else 1
+    if len(rows_of) < least:
+        raise DataError(
+            f"A classifier needs rows of {least} classes or more; add some "
+            f"to {source}. Received: {_places(rows_of) or 'no label'}"
         )
-    return names
+    return [str(label) for label in sorted(rows_of)]
 
 
 def encode_labels(labels, names, problem_type="single_label"):
     """Labels as targets.
 
     Args:
-        labels: list of N labels, see `label_names`.
+        labels: list of N labels or a `TextTable`, see `label_names`.
         names: list of C str, or None for a regression.
         problem_type: as in `AWDLSTMTextClassifier`.
 
@@ -52,30 +57,26 @@ def encode_labels(labels, names, problem_type="single_label"):
         `"multi_label"`; float32 (N, K) for `"regression"`.
 
     Raises:
-        ValueError: if a label is not among the names; it tells which and
-            where.
+        DataError: if a label is not among the names, or is no finite number
+            in a regression; it tells which and where.
     """
     if problem_type == "regression":
-        return np.asarray(labels, "float32").reshape(len(labels), -1)
+        return _numbers(labels)
+    rows_of, source = _rows_of_labels(labels, problem_type, str)
     numbers = {name: number for number, name in enumerate(names)}
-    rows = labels if problem_type == "multi_label" else [[x] for x in labels]
-    unseen = [
-        (place, label)
-        for place, row in enumerate(rows)
-        for label in row
-        if str(label) not in numbers
-    ]
+    unseen = {x: rows for x, rows in rows_of.items() if x not in numbers}
     if unseen:
-        raise ValueError(
-            "Every label must occur in the training data; add rows of the "
-            "class there or drop these. Known labels: "
-            f"{names}. Received: (row, label) {unseen[:10]}"
-            f"{' …' if len(unseen) > 10 else ''}"
+        raise DataError(
+            f"{source} has labels that no training row has. Add rows of these "
+            "classes to the training data, or correct or remove them here; "
+            f"known labels are {listing(list(map(repr, names)))}. "
+            f"Received: {_places(unseen)}"
         )
+    labels = _split_table(labels)[0]
     if problem_type == "single_label":
         return np.array([numbers[str(x)] for x in labels], "int32")
     targets = np.zeros((len(labels), len(names)), "float32")
-    for place, row in enumerate(rows):
+    for place, row in enumerate(labels):
         targets[place, [numbers[str(label)] for label in row]] = 1.0
     return targets
 
@@ -84,7 +85,7 @@ def sample_weights(labels, class_weight):
     """How much each row counts in the loss.
 
     Args:
-        labels: list of N labels of a single-label problem.
+        labels: list of N labels of a single-label problem, or a `TextTable`.
         class_weight: dict from every label to its weight, `"balanced"` for
             weights N / (C * count) that give all classes the same say, or
             None.
@@ -93,22 +94,69 @@ def sample_weights(labels, class_weight):
         float32 (N,), or None where `class_weight` is.
 
     Raises:
-        ValueError: if the dict leaves out a label or names one that no row
+        DataError: if the dict leaves out a label, or names one that no row
             has.
     """
     if class_weight is None:
         return None
-    counts = collections.Counter(map(str, labels))
+    rows_of, source = _rows_of_labels(labels, "single_label", str)
+    labels = _split_table(labels)[0]
     if class_weight == "balanced":
         class_weight = {
-            label: len(labels) / (len(counts) * count)
-            for label, count in counts.items()
+            label: len(labels) / (len(rows_of) * len(rows))
+            for label, rows in rows_of.items()
         }
     class_weight = {str(label): w for label, w in class_weight.items()}
-    if set(class_weight) != set(counts):
-        raise ValueError(
-            "`class_weight` must give one weight to each label of the "
-            f"training rows, {sorted(counts)}. "
-            f"Received: class_weight={class_weight}"
+    without = {x: rows for x, rows in rows_of.items() if x not in class_weight}
+    unused = [repr(name) for name in class_weight if name not in rows_of]
+    if without or unused:
+        raise DataError(
+            "`class_weight` must give one weight to each label of "
+            f"{source}, and to no other. Received: no weight for "
+            f"{_places(without) or 'no label'}; weights for "
+            f"{listing(unused) or 'no label'} that no row has"
         )
     return np.array([class_weight[str(x)] for x in labels], "float32")
+
+
+def _split_table(labels):
+    """(labels, what each row is called, where they come from)."""
+    if isinstance(labels, TextTable):
+        return labels.labels, labels.rows, labels.source
+    return labels, [f"row {row}" for row in range(len(labels))], "the labels"
+
+
+def _rows_of_labels(labels, problem_type, convert=None):
+    """({label: [rows]}, where the labels come from)."""
+    labels, names, source = _split_table(labels)
+    rows_of = collections.defaultdict(list)
+    for label, name in zip(labels, names, strict=True):
+        for one in label if problem_type == "multi_label" else [label]:
+            rows_of[convert(one) if convert else one].append(name)
+    return rows_of, source
+
+
+def _places(rows_of):
+    return listing([f"{x!r} in {listing(rows)}" for x, rows in rows_of.items()])
+
+
+def _numbers(labels):
+    labels, names, source = _split_table(labels)
+    wrong = [
+        f"{label!r} in {name}"
+        for label, name in zip(labels, names, strict=True)
+        if not _is_finite(label)
+    ]
+    if wrong:
+        raise DataError(
+            f"Every label of {source} must be a finite number. "
+            f"Received: {listing(wrong)}"
+        )
+    return np.asarray(labels, "float32").reshape(len(labels), -1)
+
+
+def _is_finite(label):
+    try:
+        return np.isfinite(np.asarray(label, "float32")).all()
+    except (TypeError, ValueError):
+        return False
