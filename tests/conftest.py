@@ -13,7 +13,7 @@ def fixed_seed():
     keras.utils.set_random_seed(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data_dir():
     """The folder of public corpora, or a skip where there is none."""
     folder = pathlib.Path(os.environ.get("ULMFIT_DATA_DIR", "missing"))
