@@ -70,14 +70,16 @@ class Crash(keras.callbacks.Callback):
             raise RuntimeError("crash")
 
 
-def run(folder, extra=()):
+def run(folder, extra=(), max_minutes=None):
     model = make_model()
     data = Batches()
     # Never better than the first epoch, so it brings back those weights.
     stopping = keras.callbacks.EarlyStopping(
         "loss", min_delta=1e9, patience=9, restore_best_weights=True
     )
-    resumable = ResumableTraining(folder, data=data, callbacks=[stopping])
+    resumable = ResumableTraining(
+        folder, data=data, callbacks=[stopping], max_minutes=max_minutes
+    )
     history = model.fit(
         data,
         epochs=4,
@@ -115,6 +117,27 @@ def test_a_broken_run_ends_like_the_unbroken_one(tmp_path, unbroken, batch):
         )
     assert not folder.exists()
     assert model._initial_epoch is None
+
+
+def test_slices_of_time_end_like_the_unbroken_run(tmp_path, unbroken):
+    folder = tmp_path / "run"
+    for epochs in range(1, 4):
+        model, history, _ = run(folder, max_minutes=0)
+        assert len(history.epoch) == epochs
+        assert folder.exists()
+    model, history, _ = run(folder, max_minutes=0)
+    assert not folder.exists()
+    assert history.history == unbroken[1].history
+    for a, b in zip(model.variables, unbroken[0].variables, strict=True):
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(a), ops.convert_to_numpy(b)
+        )
+
+
+def test_time_enough_changes_nothing(tmp_path, unbroken):
+    _, history, _ = run(tmp_path / "run", max_minutes=60)
+    assert history.history == unbroken[1].history
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_checkpoint_of_another_model_is_refused(tmp_path):

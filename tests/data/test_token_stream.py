@@ -80,6 +80,43 @@ def test_lengths_of_all_epochs_are_known_before():
     assert stream.steps == len(seen)
 
 
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.integers(1, 30), min_size=2, max_size=9),
+    st.integers(1, 3),
+    st.integers(1, 9),
+    st.integers(1, 7),
+    st.booleans(),
+)
+def test_epochs_of_any_number_of_steps(sizes, rows, bptt, steps, random_length):
+    """They go through the same batches as epochs of one pass each."""
+    documents = [np.arange(size) + 100 * i for i, size in enumerate(sizes)]
+    arguments = documents, rows, bptt, random_length
+    whole = TokenStream(*arguments, epochs=2)
+    short = TokenStream(*arguments, epochs=2, steps_per_epoch=steps)
+    batches = []
+    for stream in (whole, short):
+        batches.append([])
+        for _ in range(-(-whole.steps // len(stream))):
+            batches[-1] += [stream[i] for i in range(len(stream))]
+            stream.on_epoch_end()
+    for (x, y), (other_x, other_y) in zip(*batches, strict=False):
+        np.testing.assert_array_equal(x["token_ids"], other_x["token_ids"])
+        np.testing.assert_array_equal(x["starts"], other_x["starts"])
+        np.testing.assert_array_equal(y, other_y)
+
+
+def test_an_epoch_can_be_read_by_its_number():
+    documents = [np.arange(i) + 100 * i for i in range(5, 20)]
+    arguments = documents, 2, 7, True
+    read_in_order = TokenStream(*arguments, epochs=3, seed=4)
+    read_in_order.on_epoch_end()
+    read_in_order.on_epoch_end()
+    chosen = TokenStream(*arguments, epochs=3, seed=4)
+    chosen.epoch = 2
+    assert _pairs(chosen) == _pairs(read_in_order)
+
+
 def test_one_token_is_no_stream():
     with pytest.raises(ValueError, match="Received: 1 tokens"):
         TokenStream(np.array([5]))

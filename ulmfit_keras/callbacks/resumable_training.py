@@ -1,6 +1,7 @@
 """Continue a training run that was broken off."""
 
 import inspect
+import time
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ class ResumableTraining(keras.callbacks.Callback):
     random generators) and of the optimizer, the epoch, the history, and the
     state of the callbacks named. `GradualUnfreezing` follows the epoch by
     itself. Two checkpoints are kept, so that a damaged one costs an epoch.
-    When `fit` ends, the checkpoints are removed.
+    When `fit` ends, the checkpoints are removed, but not when the time was up.
 
     The order of the data has to follow from the epoch. Give a dataset with an
     attribute `epoch`, such as `LengthBuckets`, as `data`, and have `fit` not
@@ -35,6 +36,14 @@ class ResumableTraining(keras.callbacks.Callback):
             kept, such as `EarlyStopping`, `ReduceLROnPlateau`,
             `ModelCheckpoint` or `NonMonotonicAveraging`, the same ones in
             each run. Defaults to none.
+        max_minutes: number of minutes after which no epoch is begun that
+            would, going by the slowest so far, end later: for machines that
+            are lent by the hour. At least one epoch is run. Defaults to
+            None, no limit.
+
+    Attributes:
+        finished: bool, whether the last `fit` went to its end; False while
+            it runs and where the time was up.
 
     Raises:
         ValueError: at the start of `fit`, if the checkpoint is of another
@@ -51,13 +60,19 @@ class ResumableTraining(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, folder, data=None, callbacks=()):
+    def __init__(self, folder, data=None, callbacks=(), max_minutes=None):
         super().__init__()
         self.folder = CheckpointFolder(folder)
         self.data = data
         self.callbacks = list(callbacks)
+        self.max_minutes = max_minutes
+        self.finished = False
 
     def on_train_begin(self, logs=None):
+        self.finished = False
+        self._started = self._epoch_ended = time.monotonic()
+        self._slowest_epoch = 0.0
+        self._time_is_up = False
         self._history = []
         self._waiting = None
         model = self.model
@@ -113,10 +128,26 @@ class ResumableTraining(keras.callbacks.Callback):
             for callback in self.callbacks
         ]
         self.folder.save(epoch + 1, arrays, metadata)
+        self._stop_in_time(epoch)
+
+    def _stop_in_time(self, epoch):
+        now = time.monotonic()
+        self._slowest_epoch = max(self._slowest_epoch, now - self._epoch_ended)
+        self._epoch_ended = now
+        self._time_is_up = (
+            self.max_minutes is not None
+            and now - self._started + self._slowest_epoch
+            > 60 * self.max_minutes
+            and not self.model.stop_training
+            and epoch + 1 < self.params["epochs"]
+        )
+        self.model.stop_training |= self._time_is_up
 
     def on_train_end(self, logs=None):
         start_at_epoch(self.model, None)
-        self.folder.clear()
+        self.finished = not self._time_is_up
+        if self.finished:
+            self.folder.clear()
 
     def _restore_callbacks(self):
         states, arrays = self._waiting

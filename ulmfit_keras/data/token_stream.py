@@ -36,8 +36,8 @@ class TokenStream(keras.utils.PyDataset):
 
     Args:
         ids: int array (tokens,), or a list of such arrays, one a document.
-            Documents are put into another random order every epoch, which
-            depends on `seed` and the epoch only; one array keeps its order.
+            Documents are put into a new random order for every pass; one
+            array keeps its order.
         batch_size: number of rows. Defaults to 64.
         bptt: window length in tokens. Defaults to 70 (paper, section 4.1).
         random_length: draw window lengths as AWD-LSTM does (Merity et al.
@@ -45,8 +45,15 @@ class TokenStream(keras.utils.PyDataset):
             it, with standard deviation 5. They are rounded to a multiple of
             five so that few shapes are compiled. Defaults to False. Scale
             the learning rate with `LengthScaled`.
-        epochs: for how many epochs lengths are drawn. Defaults to 1.
+        epochs: for how many passes lengths are drawn. Defaults to 1.
+        steps_per_epoch: batches after which Keras' epoch ends; the next one
+            goes on from there, and into another pass where this one ends.
+            Defaults to None: an epoch is one pass over the stream.
         seed: of document order and lengths. Defaults to 0.
+
+    Attributes:
+        epoch: int, Keras' epoch whose batches are read. What they hold
+            depends on it and on the arguments only.
 
     Yields:
         `({"token_ids": int32 (batch_size, T), "starts": float32
@@ -70,6 +77,7 @@ class TokenStream(keras.utils.PyDataset):
         bptt=70,
         random_length=False,
         epochs=1,
+        steps_per_epoch=None,
         seed=0,
     ):
         super().__init__()
@@ -77,8 +85,9 @@ class TokenStream(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.bptt = bptt
         self.seed = seed
+        self.epoch = 0
         self.ids = ids
-        self.set_epoch(0)
+        self._read_pass(0)
         if len(self.ids) < 2:
             raise ValueError(
                 "A token stream needs at least two tokens, one to read and "
@@ -89,38 +98,35 @@ class TokenStream(keras.utils.PyDataset):
         first = self._draw_lengths(random_length, random)
         # Keras wants the same number of batches in every epoch: the lengths
         # of the first in another order, the cut-off last window at its place.
-        self.epoch_lengths = [first] + [
+        self.pass_lengths = [first] + [
             [*random.permutation(first[:-1]).tolist(), first[-1]]
             for _ in range(epochs - 1)
         ]
-        self.epoch_offsets = [
-            np.cumsum([0, *lengths[:-1]]) for lengths in self.epoch_lengths
+        self.pass_offsets = [
+            np.cumsum([0, *lengths[:-1]]) for lengths in self.pass_lengths
         ]
+        self.steps_per_epoch = steps_per_epoch or len(first)
 
     @property
     def lengths(self):
-        """Window lengths in tokens, of all epochs one after the other."""
-        return np.concatenate(self.epoch_lengths)
+        """Window lengths in tokens, of all passes one after the other."""
+        return np.concatenate(self.pass_lengths)
 
     @property
     def steps(self):
-        """Number of batches over all epochs."""
-        return sum(map(len, self.epoch_lengths))
+        """Number of batches over all passes."""
+        return sum(map(len, self.pass_lengths))
 
     @property
     def num_targets(self):
-        """Number of tokens that an epoch predicts."""
+        """Number of tokens that a pass predicts."""
         return len(self.ids) - 1
 
-    def set_epoch(self, epoch):
-        """Go to the documents' order and the lengths of an epoch.
-
-        Args:
-            epoch: int, from 0. Lengths start over after `epochs` epochs.
-        """
-        self.epoch = epoch
+    def _read_pass(self, number):
+        """Put the documents into the order of a pass."""
+        self.pass_number = number
         if self.documents is not None:
-            random = np.random.default_rng((self.seed, epoch))
+            random = np.random.default_rng((self.seed, number))
             order = random.permutation(len(self.documents))
             self.ids = np.concatenate([self.documents[i] for i in order])
 
@@ -140,12 +146,18 @@ class TokenStream(keras.utils.PyDataset):
         return lengths
 
     def __len__(self):
-        return len(self.epoch_lengths[0])
+        return self.steps_per_epoch
 
     def __getitem__(self, index):
-        drawn = self.epoch % len(self.epoch_lengths)
-        length = self.epoch_lengths[drawn][index]
-        start = self.epoch_offsets[drawn][index]
+        number, place = divmod(
+            self.epoch * self.steps_per_epoch + index,
+            len(self.pass_lengths[0]),
+        )
+        if number != self.pass_number:
+            self._read_pass(number)
+        drawn = number % len(self.pass_lengths)
+        length = self.pass_lengths[drawn][place]
+        start = self.pass_offsets[drawn][place]
         token_ids = np.zeros((self.batch_size, length), "int32")
         targets = np.full((self.batch_size, length), IGNORED_TARGET, "int32")
         for row in range(self.batch_size):
@@ -156,8 +168,8 @@ class TokenStream(keras.utils.PyDataset):
                 window = np.asarray(self.ids[first : last + 1])
                 token_ids[row, : last - first] = window[:-1]
                 targets[row, : last - first] = window[1:]
-        starts = np.full(self.batch_size, float(index == 0), "float32")
+        starts = np.full(self.batch_size, float(place == 0), "float32")
         return {"token_ids": token_ids, "starts": starts}, targets
 
     def on_epoch_end(self):
-        self.set_epoch(self.epoch + 1)
+        self.epoch += 1

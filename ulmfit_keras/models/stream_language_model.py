@@ -88,15 +88,14 @@ class StreamLanguageModel(keras.Model):
 
         Keras would shuffle the batches, and the state would be carried into
         text that does not follow. It also ends an epoch of the stream when
-        it builds the optimizer, so each epoch is set where it begins.
+        it builds the optimizer, so each epoch is set where it begins. To end
+        Keras' epochs within a pass give the stream `steps_per_epoch`.
         """
-        if kwargs.get("steps_per_epoch") is None:
-            follow = keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: x.set_epoch(epoch)
-            )
-            callbacks = [follow, *callbacks]
+        follow = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: setattr(x, "epoch", epoch)
+        )
         kwargs["shuffle"] = False
-        return super().fit(x, callbacks=callbacks, **kwargs)
+        return super().fit(x, callbacks=[follow, *callbacks], **kwargs)
 
     def call(self, inputs, training=False):
         carried = self.training_state if training else self.evaluation_state
