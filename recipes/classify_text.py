@@ -14,6 +14,7 @@ model.keras and savedmodel/1; the last line printed is one JSON object.
 """
 
 import csv
+import importlib.util
 import json
 import pathlib
 import time
@@ -22,6 +23,8 @@ from absl import app
 from absl import flags
 
 from recipes import common
+from recipes import inputs
+from recipes import training
 
 FLAGS = flags.FLAGS
 BUILTIN_TITLE = "Which package was this passage written for?"
@@ -65,15 +68,10 @@ def main(_):
     from ulmfit_keras import data
     from ulmfit_keras import evaluation
 
-    tables, changes = common.read_tables()
+    tables, changes = inputs.read_tables()
+    inputs.check_labels(tables)
     train, test = tables["train"], tables["test"]
-    language_model = ulmfit.models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
-
-    # Labels that cannot be learnt must show before hours of training.
-    names = data.label_names(train.labels, FLAGS.problem_type)
-    for table in tables.values():
-        if table.labels is not None:
-            data.encode_labels(table.labels, names, FLAGS.problem_type)
+    language_model = inputs.load_language_model()
     report = data.data_report(
         tables,
         language_model.preprocessor.tokenizer,
@@ -86,7 +84,7 @@ def main(_):
     if FLAGS.lm_epochs:
         print("\nStage 2: fine-tuning the language model")
         began = time.monotonic()
-        history = common.finetune_language_model(
+        history = training.finetune_language_model(
             language_model, tables, output_dir
         )
         report["changes"]["vocabulary"] = str(history.vocabulary_transfer)
@@ -99,7 +97,7 @@ def main(_):
         )
     print("\nStage 3: training the classifier")
     began = time.monotonic()
-    classifier, history = common.train_classifier(
+    classifier, history = training.train_classifier(
         language_model, tables, output_dir
     )
     histories.append(
@@ -114,7 +112,7 @@ def main(_):
     labels = classifier.labels
 
     def targets(table):
-        return data.encode_labels(table.labels, labels, FLAGS.problem_type)
+        return data.encode_labels(table, labels, FLAGS.problem_type)
 
     truth, predictions = targets(test), classifier.predict(test.texts)
     metrics = evaluation.prediction_metrics(
@@ -157,7 +155,10 @@ def main(_):
         words,
     )
     classifier.save(output_dir / "model.keras")
-    ulmfit.export.savedmodel(classifier, output_dir / "savedmodel" / "1")
+    if importlib.util.find_spec("tensorflow"):
+        ulmfit.export.savedmodel(classifier, output_dir / "savedmodel" / "1")
+    else:
+        print("No SavedModel was written: that needs TensorFlow.")
     summary = {
         "test_error": metrics.get("test_error"),
         "macro_f1": metrics.get("macro_f1"),

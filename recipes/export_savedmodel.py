@@ -32,20 +32,27 @@ flags.DEFINE_integer("version", 1, "Its number for the server.")
 TEXTS = ["", "A fine film.", "Not worth the time! " * 100]
 
 
-def main(_):
-    output_dir = common.start()
+@common.user_errors()
+def load_classifier():
+    """The classifier in a .keras file or a preset folder."""
     import keras
-    import numpy as np
 
-    from ulmfit_keras import export
     from ulmfit_keras import models
 
     if FLAGS.model.endswith(".keras"):
-        classifier = keras.saving.load_model(FLAGS.model, compile=False)
-    elif (pathlib.Path(FLAGS.model) / "backward").is_dir():
-        classifier = models.BidirectionalTextClassifier.from_preset(FLAGS.model)
-    else:
-        classifier = models.AWDLSTMTextClassifier.from_preset(FLAGS.model)
+        return keras.saving.load_model(FLAGS.model, compile=False)
+    if (pathlib.Path(FLAGS.model) / "backward").is_dir():
+        return models.BidirectionalTextClassifier.from_preset(FLAGS.model)
+    return models.AWDLSTMTextClassifier.from_preset(FLAGS.model)
+
+
+def main(_):
+    output_dir = common.start()
+    import numpy as np
+
+    from ulmfit_keras import export
+
+    classifier = load_classifier()
     path = output_dir / str(FLAGS.version)
     export.savedmodel(classifier, path)
 

@@ -5,9 +5,10 @@ Command:
         --unlabeled=more.csv --output_dir=finetuned
 Hardware, minutes, result: see docs/RESULTS.md.
 
-Labels are not looked at and the test table's texts are not read. The model
-is written to OUTPUT_DIR/preset; give that to recipes.train_classifier. The
-last line printed is one JSON object.
+Labels are not looked at and the test table's texts are not learnt from; a
+table without labels is read with --label_column= and nothing after it. The
+model is written to OUTPUT_DIR/preset; give that to recipes.train_classifier.
+The last line printed is one JSON object.
 """
 
 import json
@@ -17,6 +18,8 @@ from absl import app
 from absl import flags
 
 from recipes import common
+from recipes import inputs
+from recipes import training
 
 FLAGS = flags.FLAGS
 common.define_table_flags()
@@ -30,11 +33,11 @@ def main(_):
     output_dir = common.start()
     import keras
 
-    from ulmfit_keras import models
-
-    tables, _ = common.read_tables()
-    language_model = models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
-    history = common.finetune_language_model(language_model, tables, output_dir)
+    tables, _ = inputs.read_tables()
+    language_model = inputs.load_language_model()
+    history = training.finetune_language_model(
+        language_model, tables, output_dir
+    )
     print(history.vocabulary_transfer)
     language_model.save_to_preset(output_dir / "preset")
     print(

@@ -16,6 +16,8 @@ from absl import app
 from absl import flags
 
 from recipes import common
+from recipes import inputs
+from recipes import training
 
 FLAGS = flags.FLAGS
 common.define_table_flags()
@@ -31,17 +33,17 @@ def main(_):
 
     from ulmfit_keras import data
     from ulmfit_keras import evaluation
-    from ulmfit_keras import models
 
-    tables, _ = common.read_tables()
-    language_model = models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
-    classifier, history = common.train_classifier(
+    tables, _ = inputs.read_tables()
+    inputs.check_labels(tables)
+    language_model = inputs.load_language_model()
+    classifier, history = training.train_classifier(
         language_model, tables, output_dir
     )
     classifier.save(output_dir / "model.keras")
     test = tables["test"]
     metrics = evaluation.prediction_metrics(
-        data.encode_labels(test.labels, classifier.labels, FLAGS.problem_type),
+        data.encode_labels(test, classifier.labels, FLAGS.problem_type),
         classifier.predict(test.texts),
         classifier.labels,
         FLAGS.problem_type,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.tables import TextTable
 from ulmfit_keras.data.tables import read_table
 from ulmfit_keras.data.targets import encode_labels
 from ulmfit_keras.data.targets import label_names
@@ -93,3 +94,8 @@ def test_balanced_weights_give_classes_equal_say():
         DataError, match="one weight to each label.*'b' in row 1"
     ):
         sample_weights(["a", "b"], {"a": 1.0})
+
+
+def test_a_table_without_labels_is_told():
+    with pytest.raises(DataError, match="must have labels"):
+        label_names(TextTable(["good"]))

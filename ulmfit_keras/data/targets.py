@@ -122,6 +122,11 @@ def sample_weights(labels, class_weight):
 def _split_table(labels):
     """(labels, what each row is called, where they come from)."""
     if isinstance(labels, TextTable):
+        if labels.labels is None:
+            raise DataError(
+                f"{labels.source} must have labels; name their column. "
+                "Received: a table without labels"
+            )
         return labels.labels, labels.rows, labels.source
     return labels, [f"row {row}" for row in range(len(labels))], "the labels"
 

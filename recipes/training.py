@@ -1,0 +1,81 @@
+"""The stages of ULMFiT by a recipe's options."""
+
+import importlib.util
+
+from absl import flags
+
+FLAGS = flags.FLAGS
+
+
+def finetune_language_model(language_model, tables, output_dir):
+    """Stage 2 by the options, on all texts but those of the test table.
+
+    Returns:
+        The Keras `History`.
+    """
+    import ulmfit_keras
+
+    texts = list(tables["train"].texts)
+    if "unlabeled" in tables:
+        texts += tables["unlabeled"].texts
+    return ulmfit_keras.finetune_language_model(
+        language_model,
+        texts,
+        validation_texts=tables["valid"].texts if "valid" in tables else None,
+        validation_fraction=FLAGS.validation_fraction,
+        epochs=FLAGS.lm_epochs,
+        settings=FLAGS.settings,
+        learning_rate=FLAGS.lm_learning_rate,
+        batch_size=FLAGS.batch_size,
+        dropout_multiplier=FLAGS.dropout_multiplier,
+        num_sampled=FLAGS.num_sampled or None,
+        callbacks=_logs(output_dir, "language_model"),
+        seed=FLAGS.seed,
+    )
+
+
+def train_classifier(language_model, tables, output_dir):
+    """Stage 3 by the options.
+
+    Returns:
+        (classifier, history), of which the last is a Keras `History`.
+    """
+    import keras
+
+    import ulmfit_keras
+
+    train, valid = tables["train"], tables.get("valid")
+    history = keras.callbacks.History()
+    classifier = ulmfit_keras.train_classifier(
+        language_model,
+        train.texts,
+        train.labels,
+        validation_data=valid and (valid.texts, valid.labels),
+        validation_fraction=FLAGS.validation_fraction,
+        problem_type=FLAGS.problem_type,
+        epochs=FLAGS.classifier_epochs,
+        settings=FLAGS.settings,
+        learning_rate=FLAGS.classifier_learning_rate,
+        batch_size=FLAGS.batch_size,
+        max_length=FLAGS.max_length,
+        max_tokens=FLAGS.max_tokens,
+        unfreezing=FLAGS.unfreezing,
+        dropout_multiplier=FLAGS.dropout_multiplier,
+        class_weight="balanced" if FLAGS.balanced else None,
+        callbacks=[*_logs(output_dir, "classifier"), history],
+        seed=FLAGS.seed,
+    )
+    return classifier, history
+
+
+def _logs(output_dir, name):
+    import keras
+
+    callbacks = [keras.callbacks.CSVLogger(output_dir / f"{name}_log.csv")]
+    if importlib.util.find_spec("tensorflow"):  # Keras' callback needs it
+        callbacks.append(
+            keras.callbacks.TensorBoard(
+                output_dir / "tensorboard" / name, write_graph=False
+            )
+        )
+    return callbacks

@@ -1,0 +1,135 @@
+"""Small tables and presets, and a process that runs recipes on them."""
+
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+
+from ulmfit_keras import models
+from ulmfit_keras import text
+
+GOOD, BAD = ["good", "fine", "great"], ["bad", "poor", "awful"]
+WORDS = [*GOOD, *BAD, *"the film was a very and , . !".split()]
+HARD_TEXTS = [
+    "",
+    " \n\t",
+    "👍🏽👍🏽 e\u0301 中文 שלום \u200b",
+    'he said "good, ""very"" good"\nand then\r\n\r\n"went, away',
+    "<script>alert('good')</script> & <b>bad</b>",
+    "x" * 100_000,
+    "a very good film, " * 2_000,
+]
+
+
+class Run(NamedTuple):
+    """What a recipe left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def summary(self):
+        """The JSON object that is the last line of stdout."""
+        assert self.code == 0, self.stderr
+        return json.loads(self.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def run_recipe():
+    """run_recipe(name, **options): its `Run`."""
+    with subprocess.Popen(
+        [sys.executable, pathlib.Path(__file__).with_name("recipe_server.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+    ) as process:
+
+        def run(name, **options):
+            arguments = [f"--{key}={value}" for key, value in options.items()]
+            request = json.dumps([name, *arguments])
+            print(request, file=process.stdin, flush=True)
+            return Run(*json.loads(process.stdout.readline()))
+
+        yield run
+        process.stdin.close()
+
+
+def _rows(count, seed):
+    random = np.random.default_rng(seed)
+    labels = random.permutation(["neg", "pos"] * (count // 2)).tolist()
+    texts = [
+        f"The film was {random.choice(GOOD if y == 'pos' else BAD)}."
+        for y in labels
+    ]
+    hard_labels = (["neg", "pos"] * len(HARD_TEXTS))[: len(HARD_TEXTS)]
+    return [*texts, *HARD_TEXTS], [*labels, *hard_labels]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A folder with train.csv, test.csv and more.csv (without labels)."""
+    folder = tmp_path_factory.mktemp("tables")
+    for name, count in (("train", 48), ("test", 16), ("more", 24)):
+        texts, labels = _rows(count, seed=count)
+        columns = {"review": texts, "stars": labels}
+        if name == "more":
+            del columns["stars"]
+        path = folder / f"{name}.csv"
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def presets(tmp_path_factory):
+    """A folder with the tiny presets `forward` and `backward`."""
+    folder = tmp_path_factory.mktemp("presets")
+    for name in ("forward", "backward"):
+        backbone = models.AWDLSTMBackbone(
+            len(text.SPECIAL_TOKENS) + len(WORDS),
+            embedding_dim=8,
+            hidden_dim=12,
+            num_layers=2,
+            backwards=name == "backward",
+        )
+        tokenizer = text.WordTokenizer([*text.SPECIAL_TOKENS, *WORDS])
+        models.AWDLSTMCausalLM(
+            backbone, models.AWDLSTMCausalLMPreprocessor(tokenizer)
+        ).save_to_preset(folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def options(folder, presets):
+    """Options that every recipe on tables gets here."""
+    return {
+        "train": folder / "train.csv",
+        "text_column": "review",
+        "label_column": "stars",
+        "preset": presets / "forward",
+        "batch_size": 32,
+    }
+
+
+@pytest.fixture(scope="session")
+def classifier_options(options, folder):
+    """Options of recipes with a stage 3."""
+    return {
+        **options,
+        "test": folder / "test.csv",
+        "classifier_epochs": 2,
+        "classifier_learning_rate": 0.05,
+        "max_tokens": 60,
+        "max_length": 30,
+    }

@@ -1,0 +1,131 @@
+"""All stages on a small table, and every file they leave behind."""
+
+import csv
+import importlib.util
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from ulmfit_keras import data
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None,
+    reason="the recipe ends with a SavedModel",
+)
+LM_OPTIONS = {"lm_epochs": 1, "lm_learning_rate": 0.02, "num_sampled": 0}
+
+
+@pytest.fixture(scope="module")
+def classified(run_recipe, folder, classifier_options, tmp_path_factory):
+    """(run, output folder) with a test table and unlabelled text."""
+    output_dir = tmp_path_factory.mktemp("classified")
+    run = run_recipe(
+        "classify_text",
+        **classifier_options,
+        **LM_OPTIONS,
+        unlabeled=folder / "more.csv",
+        output_dir=output_dir,
+    )
+    assert run.code == 0, run.stderr
+    return run, output_dir
+
+
+def read_predictions(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_last_line_is_the_result(classified):
+    run, output_dir = classified
+    summary = run.summary
+    assert summary["backend"] == keras.backend.backend()
+    assert (summary["train_rows"], summary["test_rows"]) == (55, 23)
+    assert summary["seconds"] > 0
+    metrics = json.loads((output_dir / "metrics.json").read_text("utf-8"))
+    assert metrics.items() >= summary.items()
+    assert metrics["metrics"]["test_error"] == summary["test_error"]
+    assert metrics["baseline"]["test_error"] == summary["baseline_test_error"]
+
+
+def test_progress_and_what_the_data_held_are_shown(classified):
+    run, _ = classified
+    assert "Stage 2" in run.stdout and "Stage 3" in run.stdout
+    assert "Epoch 2/2" in run.stdout
+    for split in ("train", "test", "unlabeled"):
+        assert f"NOTE ({split}): 2 texts are empty" in run.stdout
+    assert "texts are longer than 60 tokens" in run.stdout
+
+
+def test_predictions_are_rows_of_the_test_table(classified, folder):
+    run, output_dir = classified
+    rows = read_predictions(output_dir / "predictions.csv")
+    assert list(rows[0]) == ["text", "truth", "prediction", "neg", "pos"]
+    table = data.read_table(folder / "test.csv", "review", "stars")
+    assert [row["text"] for row in rows] == table.texts
+    assert [row["truth"] for row in rows] == table.labels
+    probabilities = np.array([[row["neg"], row["pos"]] for row in rows], float)
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
+    for row, (neg, pos) in zip(rows, probabilities, strict=True):
+        assert row["prediction"] == ("pos" if pos > neg else "neg")
+    wrong = [row["truth"] != row["prediction"] for row in rows]
+    assert run.summary["test_error"] == pytest.approx(np.mean(wrong))
+
+
+def test_macro_f1_is_that_of_the_predictions(classified):
+    from sklearn.metrics import f1_score
+
+    run, output_dir = classified
+    rows = read_predictions(output_dir / "predictions.csv")
+    truth, predicted = ([r[k] for r in rows] for k in ("truth", "prediction"))
+    expected = f1_score(truth, predicted, average="macro")
+    assert run.summary["macro_f1"] == pytest.approx(expected)
+
+
+def test_the_saved_model_predicts_the_same(classified, folder):
+    _, output_dir = classified
+    model = keras.saving.load_model(output_dir / "model.keras", compile=False)
+    table = data.read_table(folder / "test.csv", "review", "stars")
+    rows = read_predictions(output_dir / "predictions.csv")
+    np.testing.assert_allclose(
+        model.predict(table.texts),
+        np.array([[row["neg"], row["pos"]] for row in rows], float),
+        atol=1e-5,
+    )
+    assert (output_dir / "savedmodel" / "1" / "saved_model.pb").is_file()
+
+
+def test_the_report_shows_every_stage_and_runs_nothing(classified):
+    _, output_dir = classified
+    report = (output_dir / "report.html").read_text("utf-8")
+    for shown in ("Language model", "Classifier", "TF-IDF", "train.csv"):
+        assert shown in report
+    assert "<script" not in report and "src=" not in report
+
+
+def test_logs_are_kept(classified):
+    _, output_dir = classified
+    for stage, epochs in (("language_model", 1), ("classifier", 2)):
+        log = (output_dir / f"{stage}_log.csv").read_text().splitlines()
+        assert len(log) == epochs + 1
+        assert "learning_rate" in log[0]
+        assert any((output_dir / "tensorboard" / stage).rglob("events*"))
+
+
+def test_without_a_test_table_a_part_is_held_out(
+    run_recipe, classifier_options, tmp_path
+):
+    options = {**classifier_options, "classifier_epochs": 1}
+    del options["test"]
+    run = run_recipe(
+        "classify_text",
+        **options,
+        lm_epochs=0,
+        train_rows=30,
+        output_dir=tmp_path,
+    )
+    summary = run.summary
+    assert (summary["train_rows"], summary["test_rows"]) == (30, 11)
+    assert "11 rows, drawn at random from each class" in run.stdout
+    assert len(read_predictions(tmp_path / "predictions.csv")) == 11

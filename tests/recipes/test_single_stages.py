@@ -1,0 +1,94 @@
+"""Stages 2 and 3 by recipes of their own, and the export of a classifier."""
+
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+
+from ulmfit_keras import models
+
+needs_tensorflow = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None,
+    reason="SavedModels need TensorFlow",
+)
+
+
+@pytest.fixture(scope="module")
+def finetuned(run_recipe, options, folder, tmp_path_factory):
+    """(run, folder of the preset) of stage 2."""
+    output_dir = tmp_path_factory.mktemp("finetuned")
+    run = run_recipe(
+        "finetune_language_model",
+        **options,
+        unlabeled=folder / "more.csv",
+        lm_epochs=1,
+        num_sampled=8,
+        output_dir=output_dir,
+    )
+    return run, output_dir / "preset"
+
+
+@pytest.fixture(scope="module")
+def trained(run_recipe, finetuned, classifier_options, tmp_path_factory):
+    """(run, output folder) of stage 3 on the preset of stage 2."""
+    output_dir = tmp_path_factory.mktemp("trained")
+    run = run_recipe(
+        "train_classifier",
+        **{**classifier_options, "preset": finetuned[1]},
+        output_dir=output_dir,
+    )
+    return run, output_dir
+
+
+def test_finetuning_writes_a_preset(finetuned, presets):
+    run, preset = finetuned
+    summary = run.summary
+    assert summary["epochs"] == 1
+    assert np.isfinite(summary["perplexity"])
+    assert summary["backend"] == keras.backend.backend()
+    before = models.AWDLSTMCausalLM.from_preset(presets / "forward")
+    after = models.AWDLSTMCausalLM.from_preset(preset)
+    assert not np.allclose(before.get_weights()[0], after.get_weights()[0])
+
+
+def test_a_classifier_is_trained_on_that_preset(trained):
+    run, output_dir = trained
+    summary = run.summary
+    assert summary["epochs"] == 2
+    assert (summary["train_rows"], summary["test_rows"]) == (55, 23)
+    assert 0 <= summary["test_error"] <= 1 and 0 <= summary["macro_f1"] <= 1
+    model = keras.saving.load_model(output_dir / "model.keras", compile=False)
+    assert model.labels == ["neg", "pos"]
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("kind", ["file", "preset", "two_directions"])
+def test_export_serves_what_was_trained(kind, trained, run_recipe, tmp_path):
+    path = trained[1] / "model.keras"
+    model = keras.saving.load_model(path, compile=False)
+    if kind != "file":
+        path = tmp_path / "preset"
+    if kind == "two_directions":
+        backbone = models.AWDLSTMBackbone.from_config(
+            {**model.backbone.get_config(), "backwards": True}
+        )
+        backward = models.AWDLSTMTextClassifier(
+            backbone,
+            2,
+            model.preprocessor,
+            labels=model.labels,
+            name="backward",
+        )
+        model = models.BidirectionalTextClassifier(model, backward)
+    if kind != "file":
+        model.save_to_preset(path)
+    run = run_recipe(
+        "export_savedmodel", model=path, version=7, output_dir=tmp_path
+    )
+    served = tmp_path / "7"
+    assert (served / "saved_model.pb").is_file()
+    assert run.summary["path"] == str(served)
+    assert run.summary["largest_difference"] <= 1e-5
+    files = [file for file in served.rglob("*") if file.is_file()]
+    assert run.summary["bytes"] == sum(f.stat().st_size for f in files)
