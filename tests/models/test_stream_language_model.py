@@ -86,6 +86,25 @@ def test_perplexity_does_not_depend_on_the_cut(ids, bptt):
     )
 
 
+def test_training_in_chunks_is_the_same(ids):
+    stream = TokenStream(ids, 2, 10)
+    first = _language_model()
+    second = _language_model()
+    second.set_weights(first.get_weights())
+    histories = [
+        _trainer(
+            language_model,
+            optimizer=keras.optimizers.SGD(0.5),
+            chunk_size=chunk_size,
+        ).fit(stream, epochs=2, validation_data=stream, verbose=0)
+        for language_model, chunk_size in ((first, None), (second, 7))
+    ]
+    for name, values in histories[0].history.items():
+        np.testing.assert_allclose(values, histories[1].history[name], 1e-5)
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 def test_evaluation_leaves_the_training_state_alone(ids):
     trainer = _trainer(_language_model())
     stream = TokenStream(ids, 2, 10)

@@ -12,6 +12,7 @@ from ulmfit_keras.models.awd_lstm_text_classifier_preprocessor import (
 from ulmfit_keras.models.bidirectional_text_classifier import (
     BidirectionalTextClassifier,
 )
+from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.models.dropout_rates import DROPOUT_RATES
 from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.preset_precision import store_as_float16
@@ -29,6 +30,7 @@ __all__ = [
     "DROPOUT_RATES",
     "Perplexity",
     "StreamLanguageModel",
+    "chunked_cross_entropy",
     "exchange_vocabulary",
     "sampled_softmax_loss",
     "store_as_float16",

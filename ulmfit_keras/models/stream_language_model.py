@@ -5,6 +5,7 @@ from keras import ops
 
 from ulmfit_keras.data.token_stream import IGNORED_TARGET
 from ulmfit_keras.layers import ActivationRegularization
+from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 
@@ -31,6 +32,9 @@ class StreamLanguageModel(keras.Model):
             `sampled_softmax_loss`. Defaults to None, the exact softmax.
             Evaluation is exact always; the perplexity of a sampled training
             epoch is NaN, since nothing exact was measured.
+        chunk_size: int, compute the exact softmax for so many tokens at a
+            time, in memory that does not grow with the batch; see
+            `chunked_cross_entropy`. Defaults to None: all at once.
 
     Input shape:
         `{"token_ids": (batch_size, T), "starts": (batch_size,)}`, targets
@@ -57,6 +61,7 @@ class StreamLanguageModel(keras.Model):
         alpha=2.0,
         beta=1.0,
         num_sampled=None,
+        chunk_size=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -64,6 +69,7 @@ class StreamLanguageModel(keras.Model):
         self.batch_size = batch_size
         self.evaluation_batch_size = evaluation_batch_size or batch_size
         self.num_sampled = num_sampled
+        self.chunk_size = chunk_size
         self.regularization = ActivationRegularization(alpha, beta)
         self.perplexity = Perplexity()
         self.seed_generator = keras.random.SeedGenerator()
@@ -116,22 +122,40 @@ class StreamLanguageModel(keras.Model):
         counted = ops.cast(ops.not_equal(targets, IGNORED_TARGET), "float32")
         targets = ops.maximum(targets, 0)
         num_tokens = ops.sum(counted)
+        embeddings, bias = map(
+            ops.convert_to_tensor,
+            (
+                self.language_model.output_embeddings,
+                self.language_model.output_bias,
+            ),
+        )
         if training and self.num_sampled:
             losses = sampled_softmax_loss(
                 hidden,
                 targets,
-                ops.convert_to_tensor(self.language_model.output_embeddings),
-                ops.convert_to_tensor(self.language_model.output_bias),
+                embeddings,
+                bias,
                 self.num_sampled,
                 self.seed_generator,
             )
             total = ops.sum(losses * counted)
+        elif self.chunk_size:
+            total = chunked_cross_entropy(
+                hidden,
+                targets,
+                counted,
+                embeddings,
+                bias,
+                self.chunk_size,
+                training,
+            )
         else:
             logits = self.language_model.output_logits(hidden)
             losses = ops.sparse_categorical_crossentropy(
                 targets, ops.cast(logits, "float32"), from_logits=True
             )
             total = ops.sum(losses * counted)
+        if not (training and self.num_sampled):
             self.perplexity.update_state(total, num_tokens)
         loss = total / ops.maximum(num_tokens, 1.0)
         return loss + sum(self.losses)

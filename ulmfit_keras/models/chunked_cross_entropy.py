@@ -1,0 +1,150 @@
+"""The exact loss over a large vocabulary in little memory."""
+
+from keras import ops
+
+
+def chunked_cross_entropy(
+    hidden, targets, weights, embeddings, bias, chunk_size, training=True
+):
+    """Weighted sum of cross-entropies, without the logits of all tokens.
+
+    The tokens are taken `chunk_size` at a time: the logits of a chunk, their
+    softmax and, in training, their part of all gradients are computed and
+    forgotten. Memory so depends on `chunk_size` times the vocabulary, not on
+    the number of tokens. It is the weighted sum, and not one loss for each
+    token, because its gradient is then known up to a factor in the forward
+    pass, and no product is computed twice.
+
+    Args:
+        hidden: float tensor, (tokens, features).
+        targets: int tensor, (tokens,).
+        weights: float tensor, (tokens,), how much each token counts. Its
+            gradient is zero.
+        embeddings: output word vectors, (vocabulary, features).
+        bias: float tensor, (vocabulary,).
+        chunk_size: int, tokens in a chunk.
+        training: bool, whether a gradient will be asked for. Defaults to
+            True.
+
+    Returns:
+        The sum over tokens of weight times cross-entropy in nats, a float32
+        scalar.
+
+    Example:
+
+    ```python
+    total = chunked_cross_entropy(hidden, targets, mask, matrix, bias, 512)
+    loss = total / ops.sum(mask)
+    ```
+    """
+    hidden, embeddings, bias = map(
+        ops.convert_to_tensor, (hidden, embeddings, bias)
+    )
+    targets = ops.cast(targets, "int32")
+    weights = ops.stop_gradient(ops.cast(weights, "float32"))
+    chunks = Chunks(targets, weights, chunk_size)
+    if not training:
+        return chunks.total(hidden, embeddings, bias)
+
+    @ops.custom_gradient
+    def loss(hidden, embeddings, bias):
+        total, *gradients = chunks.total_and_gradients(hidden, embeddings, bias)
+
+        def gradient(*arguments, upstream=None):
+            scale = arguments[-1] if upstream is None else upstream
+            return tuple(
+                ops.cast(ops.cast(scale, "float32") * g, like.dtype)
+                for g, like in zip(
+                    gradients, (hidden, embeddings, bias), strict=True
+                )
+            )
+
+        return total, gradient
+
+    return loss(hidden, embeddings, bias)
+
+
+class Chunks:
+    """The tokens of a batch, some at a time.
+
+    Args:
+        targets: int32 (tokens,).
+        weights: float32 (tokens,).
+        size: int, tokens in a chunk.
+    """
+
+    def __init__(self, targets, weights, size):
+        self.num_tokens = ops.shape(targets)[0]
+        self.size = size
+        self.number = -(-self.num_tokens // size)
+        self.targets = self.padded(targets)
+        # Tokens that fill up the last chunk count nothing.
+        self.weights = self.padded(weights)
+
+    def padded(self, values):
+        rest = self.number * self.size - self.num_tokens
+        return ops.pad(values, [[0, rest]] + [[0, 0]] * (values.ndim - 1))
+
+    def take(self, values, index):
+        start = [index * self.size] + [0] * (values.ndim - 1)
+        return ops.slice(values, start, (self.size, *values.shape[1:]))
+
+    def log_softmax(self, hidden, embeddings, bias):
+        logits = ops.matmul(hidden, ops.transpose(embeddings))
+        return ops.log_softmax(
+            ops.cast(logits, "float32") + ops.cast(bias, "float32"), axis=-1
+        )
+
+    def loss_of(self, log_p, index):
+        own = ops.take_along_axis(
+            log_p, self.take(self.targets, index)[:, None], axis=-1
+        )
+        return -ops.sum(own[:, 0] * self.take(self.weights, index))
+
+    def total(self, hidden, embeddings, bias):
+        hidden = self.padded(hidden)
+        embeddings = ops.cast(embeddings, hidden.dtype)
+
+        def add(index, total):
+            log_p = self.log_softmax(self.take(hidden, index), embeddings, bias)
+            return total + self.loss_of(log_p, index)
+
+        return ops.fori_loop(0, self.number, add, ops.zeros((), "float32"))
+
+    def total_and_gradients(self, hidden, embeddings, bias):
+        num_tokens, dtype = self.num_tokens, hidden.dtype
+        hidden = self.padded(hidden)
+        matrix = ops.cast(embeddings, dtype)
+
+        def add(index, carried):
+            total, d_hidden, d_embeddings, d_bias = carried
+            part = self.take(hidden, index)
+            log_p = self.log_softmax(part, matrix, bias)
+            targets = self.take(self.targets, index)
+            d_logits = ops.exp(log_p) - ops.one_hot(targets, log_p.shape[-1])
+            d_logits = d_logits * self.take(self.weights, index)[:, None]
+            d_bias = d_bias + ops.sum(d_logits, axis=0)
+            d_logits = ops.cast(d_logits, dtype)
+            d_hidden = ops.slice_update(
+                d_hidden,
+                (index * self.size, 0),
+                ops.cast(ops.matmul(d_logits, matrix), "float32"),
+            )
+            d_embeddings = d_embeddings + ops.cast(
+                ops.matmul(ops.transpose(d_logits), part), "float32"
+            )
+            total = total + self.loss_of(log_p, index)
+            return total, d_hidden, d_embeddings, d_bias
+
+        total, d_hidden, d_embeddings, d_bias = ops.fori_loop(
+            0,
+            self.number,
+            add,
+            (
+                ops.zeros((), "float32"),
+                ops.zeros(ops.shape(hidden), "float32"),
+                ops.zeros(embeddings.shape, "float32"),
+                ops.zeros(bias.shape, "float32"),
+            ),
+        )
+        return total, d_hidden[:num_tokens], d_embeddings, d_bias
