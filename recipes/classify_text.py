@@ -59,6 +59,32 @@ def write_predictions(path, table, predictions, labels):
             writer.writerow([text, truth, *numbers])
 
 
+def record(name, history, began):
+    """What the report shows of a `fit` that began at some time."""
+    return {
+        "name": name,
+        "history": history.history,
+        "seconds": time.monotonic() - began,
+        "step_learning_rates": training.step_learning_rates(history),
+    }
+
+
+def reading_notes(report):
+    """What a reader of the test figures must know of the data."""
+    notes = []
+    if "no test table" in report["changes"]:
+        notes.append(f"No test table: {report['changes']['no test table']}.")
+    for pair in report["overlap"]:
+        if (pair["first"], pair["second"]) == ("train", "test") and pair[
+            "texts"
+        ]:
+            notes.append(
+                f"{pair['share']:.1%} of the test rows have a text that is in "
+                "the training rows, too."
+            )
+    return notes
+
+
 def main(_):
     started = time.monotonic()
     output_dir = common.start()
@@ -88,25 +114,13 @@ def main(_):
             language_model, tables, output_dir
         )
         report["changes"]["vocabulary"] = str(history.vocabulary_transfer)
-        histories.append(
-            {
-                "name": "Language model",
-                "history": history.history,
-                "seconds": time.monotonic() - began,
-            }
-        )
+        histories.append(record("Language model", history, began))
     print("\nStage 3: training the classifier")
     began = time.monotonic()
     classifier, history = training.train_classifier(
         language_model, tables, output_dir
     )
-    histories.append(
-        {
-            "name": "Classifier",
-            "history": history.history,
-            "seconds": time.monotonic() - began,
-        }
-    )
+    histories.append(record("Classifier", history, began))
 
     print("\nPredicting, and comparing with TF-IDF and logistic regression")
     labels = classifier.labels
@@ -153,6 +167,7 @@ def main(_):
             if flag.value is not None
         },
         words,
+        reading_notes(report),
     )
     classifier.save(output_dir / "model.keras")
     if importlib.util.find_spec("tensorflow"):

@@ -68,6 +68,28 @@ def train_classifier(language_model, tables, output_dir):
     return classifier, history
 
 
+def step_learning_rates(history):
+    """The learning rate of every step behind a Keras `History`.
+
+    Args:
+        history: of a model whose optimizer follows a schedule.
+
+    Returns:
+        float32 array, (steps,).
+    """
+    import keras
+    import numpy as np
+
+    from ulmfit_keras.optimizers.optimizer_wrapper import innermost
+
+    optimizer = innermost(history.model.optimizer)
+    schedule = keras.optimizers.schedules.deserialize(
+        optimizer.get_config()["learning_rate"]
+    )
+    steps = np.arange(int(optimizer.iterations))
+    return keras.ops.convert_to_numpy(schedule(steps))
+
+
 def _logs(output_dir, name):
     import keras
 

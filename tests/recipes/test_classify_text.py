@@ -102,6 +102,7 @@ def test_the_report_shows_every_stage_and_runs_nothing(classified):
     for shown in ("Language model", "Classifier", "TF-IDF", "train.csv"):
         assert shown in report
     assert "<script" not in report and "src=" not in report
+    assert "of the test rows have a text that is in the training" in report
 
 
 def test_logs_are_kept(classified):
@@ -129,3 +130,5 @@ def test_without_a_test_table_a_part_is_held_out(
     assert (summary["train_rows"], summary["test_rows"]) == (30, 11)
     assert "11 rows, drawn at random from each class" in run.stdout
     assert len(read_predictions(tmp_path / "predictions.csv")) == 11
+    report = (tmp_path / "report.html").read_text("utf-8")
+    assert 'class="note">No test table: 11 rows' in report

@@ -1,0 +1,91 @@
+"""Pretraining in slices of time gives the model of one unbroken run."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+
+from ulmfit_keras import models
+
+SENTENCES = [
+    "The film was a very good film, and it was very long.",
+    "A great and fine film was bad!",
+    "It was very poor and awful, the film.",
+]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, run_recipe):
+    folder = tmp_path_factory.mktemp("corpus")
+    random = np.random.default_rng(0)
+    for name, count in (("train", 40), ("valid", 10)):
+        documents = [
+            " ".join(random.choice(SENTENCES, 3)) for _ in range(count)
+        ]
+        (folder / f"{name}.txt").write_text("\n\n".join(documents))
+    run_recipe(
+        "prepare_corpus",
+        train=folder / "train.txt",
+        valid=folder / "valid.txt",
+        vocabulary_size=40,
+        output_dir=folder / "prepared",
+    ).summary  # noqa: B018
+    return folder / "prepared"
+
+
+@pytest.fixture(scope="module")
+def pretrain(corpus, run_recipe):
+    def run(output_dir, **options):
+        return run_recipe(
+            "pretrain_language_model",
+            corpus=corpus,
+            output_dir=output_dir,
+            passes=2,
+            batch_size=4,
+            bptt=10,
+            steps_per_validation=20,
+            embedding_dim=6,
+            hidden_dim=8,
+            dropout_multiplier=0.5,
+            num_sampled=20,
+            **options,
+        ).summary
+
+    return run
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_slices_give_the_model_of_one_run(tmp_path, pretrain, backwards):
+    whole = pretrain(tmp_path / "whole", backwards=backwards)
+    assert whole["finished"]
+    slices = 0
+    while True:
+        summary = pretrain(
+            tmp_path / "slices", backwards=backwards, max_minutes=0
+        )
+        slices += 1
+        if summary["finished"]:
+            break
+        assert not (tmp_path / "slices" / "preset").exists()
+    assert slices > 2
+    assert summary["perplexity"] == whole["perplexity"]
+    first, second = (
+        models.AWDLSTMCausalLM.from_preset(tmp_path / name / "preset")
+        for name in ("whole", "slices")
+    )
+    assert second.backbone.backwards == backwards
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_a_run_leaves_behind(tmp_path, pretrain):
+    summary = pretrain(tmp_path)
+    assert summary["backend"] == keras.backend.backend()
+    with open(tmp_path / "language_model_log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    perplexities = [float(row["val_perplexity"]) for row in rows]
+    assert perplexities[-1] < perplexities[0]
+    assert perplexities[-1] == pytest.approx(summary["perplexity"])
+    samples = (tmp_path / "samples.txt").read_text().splitlines()
+    assert len(samples) == len(rows)
