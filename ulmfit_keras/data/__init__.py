@@ -6,6 +6,7 @@ from ulmfit_keras.data.cleaning import drop_rows
 from ulmfit_keras.data.corpus import count_words
 from ulmfit_keras.data.corpus import encode_corpus
 from ulmfit_keras.data.corpus import read_documents
+from ulmfit_keras.data.corpus_preparation import prepare_corpus
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.length_buckets import LengthBuckets
 from ulmfit_keras.data.length_buckets import bucket_lengths
@@ -20,6 +21,7 @@ from ulmfit_keras.data.tables import read_table
 from ulmfit_keras.data.targets import encode_labels
 from ulmfit_keras.data.targets import label_names
 from ulmfit_keras.data.targets import sample_weights
+from ulmfit_keras.data.token_shards import TokenShards
 from ulmfit_keras.data.token_stream import TokenStream
 from ulmfit_keras.data.token_stream import reverse_documents
 
@@ -28,6 +30,7 @@ __all__ = [
     "LengthBuckets",
     "PUBLIC_SETS",
     "TextTable",
+    "TokenShards",
     "TokenStream",
     "bucket_lengths",
     "builtin_passages",
@@ -41,6 +44,7 @@ __all__ = [
     "label_names",
     "load_public",
     "oversample",
+    "prepare_corpus",
     "read_documents",
     "read_table",
     "reverse_documents",

@@ -67,7 +67,7 @@ class SentencePieceEncoder:
             model_proto=proto
         )
         self.vocabulary = self._checked_vocabulary()
-        self._cached_pieces = functools.lru_cache(maxsize=1 << 18)(self._pieces)
+        self._cached = functools.lru_cache(maxsize=1 << 18)(self.encode_word)
 
     def _checked_vocabulary(self):
         processor = self._processor
@@ -95,7 +95,8 @@ class SentencePieceEncoder:
     def __reduce__(self):
         return SentencePieceEncoder, (self.proto,)
 
-    def _pieces(self, word):
+    def encode_word(self, word):
+        """The ids of a word or mark that `split_words` made, list of int."""
         if word in _SPECIAL:
             return [self.vocabulary.index(word)]
         return self._processor.encode(word)
@@ -115,9 +116,9 @@ class SentencePieceEncoder:
         ids = []
         for word in split_words(text, join_ideographs=True):
             if len(word) <= _MAX_CACHED_LENGTH:
-                ids += self._cached_pieces(word)
+                ids += self._cached(word)
             else:
-                ids += self._pieces(word)
+                ids += self.encode_word(word)
         return ids
 
     def decode(self, ids):

@@ -1,0 +1,126 @@
+"""The manifest of a prepared corpus: what went in, and what came out."""
+
+import collections
+import os
+
+from ulmfit_keras.data.corpus_pieces import word_rules_fingerprint
+from ulmfit_keras.data.corpus_shards import shard_dtype
+from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.errors import listing
+
+MANIFEST_FILE = "manifest.json"
+MANIFEST_VERSION = 1
+VOCABULARY_FILE = "vocabulary.txt"
+MODEL_FILE = "vocabulary.spm"
+
+
+def check_paths(splits):
+    """Raise a `DataError` if a split has no files, or one twice.
+
+    Args:
+        splits: dict from names of splits to lists of paths, str.
+    """
+    for split, paths in splits.items():
+        if not paths:
+            raise DataError(
+                f"The files of {split!r} must be at least one. Received: none"
+            )
+        counts = collections.Counter(paths)
+        twice = [path for path, count in counts.items() if count > 1]
+        if twice:
+            raise DataError(
+                f"A file of {split!r} must be named once; do two patterns "
+                f"match it? Received twice: {listing(twice)}"
+            )
+
+
+def check_contents(splits):
+    """Raise a `DataError` if two splits have a file in common.
+
+    Args:
+        splits: dict from names of splits to lists of sources, dicts with
+            `path`, `bytes` and `sha256`.
+    """
+    seen = {}
+    for split, sources in splits.items():
+        for source in sources:
+            other, path = seen.setdefault(
+                source["sha256"], (split, source["path"])
+            )
+            if other != split and source["bytes"]:
+                raise DataError(
+                    f"{split!r} must not be text that {other!r} is, or it "
+                    f"tells nothing. Received: {path} and {source['path']}, "
+                    "which are equal"
+                )
+
+
+def make_settings(tokenizer, vocabulary_size, min_count, shard_tokens):
+    """What decides, besides the text, about ids and shards, as a dict."""
+    learned = isinstance(tokenizer, str)
+    return {
+        "tokenizer": tokenizer if learned else "given",
+        "vocabulary_size": vocabulary_size if learned else None,
+        "min_count": min_count if tokenizer == "words" else None,
+        "shard_tokens": shard_tokens,
+    }
+
+
+def source_names(paths):
+    """Names of files that tell them apart, without the folders they share."""
+    parts = [path.replace(os.sep, "/").split("/") for path in paths]
+    shared = len(os.path.commonprefix([names[:-1] for names in parts]))
+    return ["/".join(names[shared:]) for names in parts]
+
+
+def make_manifest(settings, vocabulary, model_sha256, splits):
+    """Put a manifest together.
+
+    Args:
+        settings: see `make_settings`.
+        vocabulary: the `Vocabulary`.
+        model_sha256: that of the SentencePiece model, or None.
+        splits: dict from names of splits to (sources, shards): dicts with
+            `path`, `bytes`, `sha256`, `format`, `documents`, `not_utf8` and
+            `tokens`; and what `write_shard` returned.
+
+    Returns:
+        A dict that is JSON.
+    """
+    described = {"file": VOCABULARY_FILE}
+    if model_sha256:
+        described["model"] = {"file": MODEL_FILE, "sha256": model_sha256}
+    return {
+        "format_version": MANIFEST_VERSION,
+        "settings": settings,
+        "tokenizer": "sentencepiece" if model_sha256 else "words",
+        "word_rules": word_rules_fingerprint(),
+        "vocabulary": {
+            **described,
+            "size": len(vocabulary),
+            "fingerprint": vocabulary.fingerprint,
+        },
+        "dtype": shard_dtype(len(vocabulary)).name,
+        "splits": {
+            split: _describe_split(*content)
+            for split, content in splits.items()
+        },
+    }
+
+
+def _describe_split(sources, shards):
+    names = source_names([source["path"] for source in sources])
+    tokens = sum(shard["tokens"] for shard in shards)
+    unknown = sum(shard["unknown"] for shard in shards)
+    return {
+        "tokens": tokens,
+        "documents": sum(shard["documents"] for shard in shards),
+        "unknown": unknown,
+        "unknown_share": unknown / tokens,
+        "not_utf8": sum(source["not_utf8"] for source in sources),
+        "sources": [
+            {"name": name, **{k: v for k, v in source.items() if k != "path"}}
+            for name, source in zip(names, sources, strict=True)
+        ],
+        "shards": shards,
+    }
