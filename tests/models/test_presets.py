@@ -71,6 +71,30 @@ def test_how_a_model_was_compiled_stays_out_of_its_preset(classifier, tmp_path):
     assert isinstance(classifier.optimizer, keras.optimizers.SGD)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_presets_trained_in_mixed_precision_load_in_any(
+    policy, language_model, tmp_path
+):
+    config = language_model.backbone.get_config()
+    mixed = models.AWDLSTMCausalLM(
+        models.AWDLSTMBackbone.from_config({**config, "dtype": policy}),
+        language_model.preprocessor,
+    )
+    mixed.set_weights(language_model.get_weights())
+    mixed.save_to_preset(tmp_path)
+    for cls in (models.AWDLSTMCausalLM, keras_hub.models.CausalLM):
+        loaded = cls.from_preset(str(tmp_path))
+        assert loaded.backbone.dtype_policy.name == "float32"
+        for a, b in zip(
+            loaded.get_weights(), language_model.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)
+    again = models.AWDLSTMTextClassifier.from_preset(
+        tmp_path, num_classes=2, dtype=policy
+    )
+    assert again.backbone.dtype_policy.name == policy
+
+
 def test_a_changed_file_is_noticed(classifier, tmp_path):
     classifier.save_to_preset(tmp_path)
     weights = tmp_path / "model.weights.h5"

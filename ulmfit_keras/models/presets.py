@@ -1,8 +1,11 @@
 """Where presets are found, and how their files are checked."""
 
 import hashlib
+import json
 import os
 import pathlib
+
+import keras
 
 PRESETS_DIR = pathlib.Path(__file__).parents[2] / "saved_models"
 CHECKSUMS_FILE = "SHA256SUMS"
@@ -83,6 +86,29 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _name_dtype_of_weights(folder):
+    """Write the weights' dtype into a preset's files for a mixed policy.
+
+    KerasHub loads presets of a plain float dtype in the policy of the moment,
+    and those of mixed precision not at all.
+    """
+
+    def renamed(value):
+        if isinstance(value, list):
+            return [renamed(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        name = (value.get("config") or {}).get("name")
+        if value.get("class_name") == "DTypePolicy":
+            weights = keras.DTypePolicy(name).variable_dtype
+            return {**value, "config": {"name": weights}}
+        return {key: renamed(item) for key, item in value.items()}
+
+    for path in pathlib.Path(folder).glob("*.json"):
+        content = renamed(json.loads(path.read_text(encoding="utf-8")))
+        path.write_text(json.dumps(content, indent=4), encoding="utf-8")
+
+
 class PresetMixin:
     """Adds this project's presets and checksums to a KerasHub class."""
 
@@ -104,9 +130,12 @@ class PresetMixin:
     def save_to_preset(self, preset_dir, **kwargs):
         """Save into a preset folder, with the checksums of all its files.
 
+        The weights' dtype is kept, not the policy they were trained in.
+
         Args:
             preset_dir: path of the folder.
             **kwargs: see the KerasHub class.
         """
         super().save_to_preset(preset_dir, **kwargs)
+        _name_dtype_of_weights(preset_dir)
         write_checksums(preset_dir)
