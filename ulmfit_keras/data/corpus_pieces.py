@@ -129,10 +129,15 @@ def atomic_file(path, work_folder=None):
     os.replace(unfinished, path)
 
 
+def json_bytes(value):
+    """A value as the content of a JSON file."""
+    return json.dumps(value, indent=1).encode() + b"\n"
+
+
 def write_json(path, value, work_folder=None):
     """Write a JSON file; see `atomic_file`."""
     with atomic_file(path, work_folder) as file:
-        file.write(json.dumps(value, indent=1).encode() + b"\n")
+        file.write(json_bytes(value))
 
 
 def read_json(path):

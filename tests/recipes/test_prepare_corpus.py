@@ -1,0 +1,62 @@
+"""From the command line to shards; how they are made is tested with data."""
+
+import pytest
+
+from ulmfit_keras import data
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name in ("train-0", "train-1", "valid"):
+        path = tmp_path / f"{name}.txt"
+        path.write_text(f"It was a good film {name}.\n\nVery good.\n")
+    return tmp_path
+
+
+def test_patterns_become_shards(files, presets, run_recipe):
+    summary = run_recipe(
+        "prepare_corpus",
+        train=files / "train-*.txt",
+        valid=files / "valid.txt",
+        vocabulary_size=20,
+        min_count=1,
+        processes=2,
+        output_dir=files / "out",
+    ).summary
+    train = data.TokenShards(files / "out")
+    valid = data.TokenShards(files / "out", "valid")
+    assert summary["train_documents"] == 4
+    assert summary["train_tokens"] == len(train)
+    assert summary["valid_tokens"] == len(valid)
+    assert summary["vocabulary_size"] == len(train.vocabulary)
+    words = [train.vocabulary.tokens[i] for i in train]
+    assert " ".join(words).startswith("xxbos xxmaj it was a good film train -")
+    # The vocabulary of another corpus, and that of a preset.
+    run = run_recipe(
+        "prepare_corpus",
+        train=files / "valid.txt",
+        vocabulary=files / "out" / "vocabulary.txt",
+        output_dir=files / "same",
+    )
+    assert run.code == 0, run.stderr
+    same = data.TokenShards(files / "same")
+    assert same.vocabulary == train.vocabulary
+    assert same[:].tolist() == valid[:].tolist()
+    run = run_recipe(
+        "prepare_corpus",
+        train=files / "valid.txt",
+        vocabulary=presets / "forward",
+        output_dir=files / "preset",
+    )
+    assert run.code == 0, run.stderr
+    vocabulary = data.TokenShards(files / "preset").vocabulary
+    assert vocabulary.tokens[-4:] == tuple("and , . !".split())
+
+
+def test_wrong_files_end_in_a_message(files, run_recipe):
+    run = run_recipe(
+        "prepare_corpus", train=files / "*.csv", output_dir=files / "out"
+    )
+    assert run.code == 1
+    assert "none that match" in run.stderr
+    assert "Traceback" not in run.stderr
