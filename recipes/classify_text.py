@@ -9,8 +9,10 @@ Hardware, minutes, result: see docs/RESULTS.md.
 
 Stage 1 is done: a pretrained language model is loaded. Stage 2 fine-tunes it
 on the texts of all tables but the test table, stage 3 trains a classifier on
-top. OUTPUT_DIR then holds metrics.json, predictions.csv, report.html,
-model.keras and savedmodel/1; the last line printed is one JSON object.
+top. With --backward_preset a second model goes through both stages, and the
+classifier is the average of the two. OUTPUT_DIR then holds metrics.json,
+predictions.csv, report.html, model.keras and savedmodel/1; the last line
+printed is one JSON object.
 """
 
 import csv
@@ -59,10 +61,34 @@ def write_predictions(path, table, predictions, labels):
             writer.writerow([text, truth, *numbers])
 
 
+def finetune(language_model, tables, output_dir, histories):
+    """Stage 2; returns what became of the vocabulary."""
+    name = training.stage_name("language model", language_model)
+    print(f"\nStage 2: fine-tuning the {name}")
+    began = time.monotonic()
+    history = training.finetune_language_model(
+        language_model, tables, output_dir
+    )
+    histories.append(record(name, history, began))
+    return str(history.vocabulary_transfer)
+
+
+def train_classifier(language_model, tables, output_dir, histories):
+    """Stage 3; returns the classifier."""
+    name = training.stage_name("classifier", language_model)
+    print(f"\nStage 3: training the {name}")
+    began = time.monotonic()
+    classifier, history = training.train_classifier(
+        language_model, tables, output_dir
+    )
+    histories.append(record(name, history, began))
+    return classifier
+
+
 def record(name, history, began):
     """What the report shows of a `fit` that began at some time."""
     return {
-        "name": name,
+        "name": name.capitalize(),
         "history": history.history,
         "seconds": time.monotonic() - began,
         "step_learning_rates": training.step_learning_rates(history),
@@ -75,9 +101,8 @@ def reading_notes(report):
     if "no test table" in report["changes"]:
         notes.append(f"No test table: {report['changes']['no test table']}.")
     for pair in report["overlap"]:
-        if (pair["first"], pair["second"]) == ("train", "test") and pair[
-            "texts"
-        ]:
+        splits = pair["first"], pair["second"]
+        if splits == ("train", "test") and pair["texts"]:
             notes.append(
                 f"{pair['share']:.1%} of the test rows have a text that is in "
                 "the training rows, too."
@@ -97,30 +122,27 @@ def main(_):
     tables, changes = inputs.read_tables()
     inputs.check_labels(tables)
     train, test = tables["train"], tables["test"]
-    language_model = inputs.load_language_model()
+    language_models = inputs.load_language_models(
+        FLAGS.preset, FLAGS.backward_preset
+    )
     report = data.data_report(
         tables,
-        language_model.preprocessor.tokenizer,
+        language_models[0].preprocessor.tokenizer,
         FLAGS.max_tokens,
         changes,
     )
     print(f"\n{data.format_report(report)}")
 
-    histories = []
-    if FLAGS.lm_epochs:
-        print("\nStage 2: fine-tuning the language model")
-        began = time.monotonic()
-        history = training.finetune_language_model(
-            language_model, tables, output_dir
+    classifiers, histories = [], []
+    for language_model in language_models:
+        if FLAGS.lm_epochs:
+            report["changes"]["vocabulary"] = finetune(
+                language_model, tables, output_dir, histories
+            )
+        classifiers.append(
+            train_classifier(language_model, tables, output_dir, histories)
         )
-        report["changes"]["vocabulary"] = str(history.vocabulary_transfer)
-        histories.append(record("Language model", history, began))
-    print("\nStage 3: training the classifier")
-    began = time.monotonic()
-    classifier, history = training.train_classifier(
-        language_model, tables, output_dir
-    )
-    histories.append(record("Classifier", history, began))
+    classifier = training.average_of(classifiers)
 
     print("\nPredicting, and comparing with TF-IDF and logistic regression")
     labels = classifier.labels

@@ -114,6 +114,12 @@ def define_language_model_flags():
 
 def define_classifier_flags():
     """Options of stage 3."""
+    flags.DEFINE_string(
+        "backward_preset",
+        None,
+        "Language model that reads backwards, with the vocabulary of --preset. "
+        "A classifier is trained on it, too, and both are averaged.",
+    )
     flags.DEFINE_integer(
         "classifier_epochs", 8, "Most epochs of stage 3.", lower_bound=1
     )

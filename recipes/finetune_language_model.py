@@ -34,7 +34,7 @@ def main(_):
     import keras
 
     tables, _ = inputs.read_tables()
-    language_model = inputs.load_language_model()
+    (language_model,) = inputs.load_language_models(FLAGS.preset)
     history = training.finetune_language_model(
         language_model, tables, output_dir
     )

@@ -124,8 +124,36 @@ def check_labels(tables):
 
 
 @common.user_errors()
-def load_language_model():
-    """The pretrained language model that the options name."""
+def load_language_models(preset, backward_preset=None):
+    """The pretrained language models, one for each direction.
+
+    Args:
+        preset: a name or a folder, see `find_preset`.
+        backward_preset: another one, whose model reads backwards. Defaults
+            to None.
+
+    Returns:
+        A list of one or two `AWDLSTMCausalLM`.
+    """
     from ulmfit_keras import models
 
-    return models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
+    language_models = [models.AWDLSTMCausalLM.from_preset(preset)]
+    if backward_preset is None:
+        return language_models
+    language_models.append(models.AWDLSTMCausalLM.from_preset(backward_preset))
+    directions = [model.backbone.backwards for model in language_models]
+    if directions != [False, True]:
+        raise ValueError(
+            "--preset must read forwards and --backward_preset backwards. "
+            f"Received: models with backwards={directions}"
+        )
+    vocabularies = {
+        model.preprocessor.tokenizer.vocabulary.fingerprint
+        for model in language_models
+    }
+    if len(vocabularies) > 1:
+        raise ValueError(
+            "--preset and --backward_preset must have the same vocabulary. "
+            f"Received: the fingerprints {sorted(vocabularies)}"
+        )
+    return language_models

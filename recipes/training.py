@@ -29,7 +29,7 @@ def finetune_language_model(language_model, tables, output_dir):
         batch_size=FLAGS.batch_size,
         dropout_multiplier=FLAGS.dropout_multiplier,
         num_sampled=FLAGS.num_sampled or None,
-        callbacks=_logs(output_dir, "language_model"),
+        callbacks=_logs(output_dir, "language model", language_model),
         seed=FLAGS.seed,
     )
 
@@ -62,7 +62,7 @@ def train_classifier(language_model, tables, output_dir):
         unfreezing=FLAGS.unfreezing,
         dropout_multiplier=FLAGS.dropout_multiplier,
         class_weight="balanced" if FLAGS.balanced else None,
-        callbacks=[*_logs(output_dir, "classifier"), history],
+        callbacks=[*_logs(output_dir, "classifier", language_model), history],
         seed=FLAGS.seed,
     )
     return classifier, history
@@ -90,9 +90,24 @@ def step_learning_rates(history):
     return keras.ops.convert_to_numpy(schedule(steps))
 
 
-def _logs(output_dir, name):
+def average_of(classifiers):
+    """The classifiers of one or both directions as one."""
+    from ulmfit_keras import models
+
+    if len(classifiers) == 1:
+        return classifiers[0]
+    return models.BidirectionalTextClassifier(*classifiers)
+
+
+def stage_name(kind, language_model):
+    """What to call the fine-tuned `kind` of a language model."""
+    return f"{'backward ' * language_model.backbone.backwards}{kind}"
+
+
+def _logs(output_dir, kind, language_model):
     import keras
 
+    name = stage_name(kind, language_model).replace(" ", "_")
     callbacks = [keras.callbacks.CSVLogger(output_dir / f"{name}_log.csv")]
     if importlib.util.find_spec("tensorflow"):  # Keras' callback needs it
         callbacks.append(

@@ -114,21 +114,54 @@ def test_logs_are_kept(classified):
         assert any((output_dir / "tensorboard" / stage).rglob("events*"))
 
 
-def test_without_a_test_table_a_part_is_held_out(
-    run_recipe, classifier_options, tmp_path
-):
+@pytest.fixture(scope="module")
+def both_directions(run_recipe, classifier_options, presets, tmp_path_factory):
+    """(run, output folder) with a backward model and no test table."""
+    output_dir = tmp_path_factory.mktemp("both")
     options = {**classifier_options, "classifier_epochs": 1}
     del options["test"]
     run = run_recipe(
         "classify_text",
         **options,
-        lm_epochs=0,
+        **LM_OPTIONS,
+        backward_preset=presets / "backward",
         train_rows=30,
-        output_dir=tmp_path,
+        output_dir=output_dir,
     )
+    assert run.code == 0, run.stderr
+    return run, output_dir
+
+
+def test_without_a_test_table_a_part_is_held_out(both_directions):
+    run, output_dir = both_directions
     summary = run.summary
     assert (summary["train_rows"], summary["test_rows"]) == (30, 11)
     assert "11 rows, drawn at random from each class" in run.stdout
-    assert len(read_predictions(tmp_path / "predictions.csv")) == 11
-    report = (tmp_path / "report.html").read_text("utf-8")
+    assert len(read_predictions(output_dir / "predictions.csv")) == 11
+    report = (output_dir / "report.html").read_text("utf-8")
     assert 'class="note">No test table: 11 rows' in report
+
+
+def test_both_directions_are_trained_and_averaged(both_directions):
+    run, output_dir = both_directions
+    for name in ("language_model", "classifier"):
+        assert (output_dir / f"{name}_log.csv").is_file()
+        assert (output_dir / f"backward_{name}_log.csv").is_file()
+    assert "Stage 3: training the backward classifier" in run.stdout
+    report = (output_dir / "report.html").read_text("utf-8")
+    assert "Backward language model" in report
+    model = keras.saving.load_model(output_dir / "model.keras", compile=False)
+    rows = read_predictions(output_dir / "predictions.csv")
+    texts = [row["text"] for row in rows]
+    parts = [
+        part.predict(texts)
+        for part in (model.forward_classifier, model.backward_classifier)
+    ]
+    assert model.backward_classifier.backbone.backwards
+    assert np.abs(parts[0] - parts[1]).max() > 1e-3
+    np.testing.assert_allclose(
+        np.mean(parts, axis=0),
+        np.array([[row["neg"], row["pos"]] for row in rows], float),
+        atol=1e-5,
+    )
+    assert (output_dir / "savedmodel" / "1" / "saved_model.pb").is_file()

@@ -7,6 +7,8 @@ import sys
 import keras
 import pytest
 
+from ulmfit_keras import models
+
 
 @pytest.fixture
 def unseen(tmp_path):
@@ -52,6 +54,27 @@ def test_labels_that_cannot_be_learnt_show_before_training(
     fails(["2 classes or more", "'pos' in row 2"], train=_one_class(tmp_path))
     fails(["must have labels", "train.csv"], label_column="")
     fails(["--test goes with a table"], train="imdb", test=unseen)
+
+
+@pytest.mark.parametrize("recipe", ["classify_text", "train_classifier"])
+def test_presets_that_do_not_fit_each_other(
+    recipe, run_recipe, options, presets, tmp_path
+):
+    def fails(message, **changes):
+        run = run_recipe(recipe, **{**options, **changes}, output_dir=tmp_path)
+        assert_message(run.code, run.stderr, [message])
+
+    forward, backward = presets / "forward", presets / "backward"
+    fails("backwards=[False, False]", backward_preset=forward)
+    fails("backwards=[True, True]", preset=backward, backward_preset=backward)
+    other = tmp_path / "other"
+    language_model = models.AWDLSTMCausalLM.from_preset(backward)
+    tokens = language_model.preprocessor.tokenizer.get_vocabulary()
+    language_model.preprocessor.tokenizer.set_vocabulary(
+        [*tokens[:-2], tokens[-1], tokens[-2]]
+    )
+    language_model.save_to_preset(other)
+    fails("must have the same vocabulary", backward_preset=other)
 
 
 def _one_class(folder):
