@@ -1,17 +1,21 @@
 """Stage 1: pretrain an AWD-LSTM language model on general text.
 
-Command (the shipped preset `awd_lstm_small_en`):
-    python -m recipes.pretrain_language_model \
-        --train='DATA/wiki/train-0[0-3].txt.xz' \
-        --valid=DATA/wiki/valid.txt.xz --minutes=60 --output_dir=pretrained
+Commands:
+    python -m recipes.prepare_corpus --train='wiki/train-*.txt.xz' \
+        --valid=wiki/valid.txt.xz --vocabulary_size=20000 --output_dir=corpus
+    python -m recipes.pretrain_language_model --corpus=corpus --passes=1 \
+        --output_dir=pretrained
 Hardware, minutes, result: see docs/RESULTS.md.
 
-Corpus files are plain or compressed text in which a blank line ends a
-document. The model is written to OUTPUT_DIR/preset, with its log beside it.
+With --max_minutes it stops in time, everything kept; the same command goes on
+from there, as it does after a crash, and ends with the weights of one unbroken
+run. OUTPUT_DIR then holds the model (preset/), language_model_log.csv,
+samples.txt with a text by the model after each validation, and tensorboard/
+where TensorFlow is installed. The last line on stdout is one JSON object.
 """
 
-import glob
 import json
+import math
 import time
 
 from absl import app
@@ -21,10 +25,11 @@ from recipes import common
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
-flags.DEFINE_list("train", None, "Corpus files or patterns.", required=True)
-flags.DEFINE_list("valid", None, "Validation files.", required=True)
-flags.DEFINE_float("minutes", 60.0, "How long to train.")
-flags.DEFINE_integer("vocabulary_size", 20_000, "Most words to keep.")
+flags.DEFINE_string("corpus", None, "What prepare_corpus wrote.", required=True)
+flags.DEFINE_float("passes", 1.0, "How often to read the corpus.")
+flags.DEFINE_float(
+    "max_minutes", None, "Stop so early that the next call can go on."
+)
 flags.DEFINE_integer("embedding_dim", 256, "Size of word vectors.")
 flags.DEFINE_integer("hidden_dim", 512, "Units of the inner LSTM layers.")
 flags.DEFINE_integer("num_layers", 2, "Number of LSTM layers.")
@@ -42,46 +47,19 @@ flags.DEFINE_float("learning_rate", 3e-3, "Highest learning rate of Adam.")
 flags.DEFINE_float("clip_norm", 0.3, "Largest norm of the gradient.")
 flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
 flags.DEFINE_integer(
-    "steps_per_validation", 1000, "Batches between two validations."
+    "steps_per_validation",
+    1000,
+    "Batches between two validations, and between two checkpoints.",
 )
-flags.DEFINE_integer("processes", 1, "Processes that tokenize files.")
+flags.DEFINE_string("prompt", "The history of", "What samples.txt goes on.")
 
 
-def main(_):
-    output_dir = common.start()
-    import keras
-    import numpy as np
-
-    from ulmfit_keras import callbacks
-    from ulmfit_keras import data
+def make_language_model(corpus):
+    """A new model with the corpus' tokenizer."""
     from ulmfit_keras import models
-    from ulmfit_keras import text
-
-    paths = sorted(p for name in FLAGS.train for p in glob.glob(name))
-    vocabulary_path = output_dir / "vocabulary.txt"
-    if not vocabulary_path.exists():
-        counts = data.count_words(paths, FLAGS.processes)
-        text.Vocabulary.build(counts, max_size=FLAGS.vocabulary_size).save(
-            vocabulary_path
-        )
-    vocabulary = text.Vocabulary.load(vocabulary_path)
-    train, valid = (
-        data.encode_corpus(
-            files, vocabulary, output_dir / f"{name}.npy", FLAGS.processes
-        )
-        for name, files in (("train", paths), ("valid", FLAGS.valid))
-    )
-    if FLAGS.backwards:
-        beginning = vocabulary.index(text.BEGINNING)
-        train = data.reverse_documents(train, beginning)
-        valid = data.reverse_documents(valid, beginning)
-    print(
-        f"{len(train):,} training and {len(valid):,} validation tokens, "
-        f"{len(vocabulary):,} words"
-    )
 
     backbone = models.AWDLSTMBackbone(
-        vocabulary_size=len(vocabulary),
+        vocabulary_size=len(corpus.vocabulary),
         embedding_dim=FLAGS.embedding_dim,
         hidden_dim=FLAGS.hidden_dim,
         num_layers=FLAGS.num_layers,
@@ -90,11 +68,50 @@ def main(_):
     backbone.set_dropout(
         "fastai_language_model", multiplier=FLAGS.dropout_multiplier
     )
-    language_model = models.AWDLSTMCausalLM(
-        backbone,
-        models.AWDLSTMCausalLMPreprocessor(
-            text.WordTokenizer(list(vocabulary.tokens))
-        ),
+    return models.AWDLSTMCausalLM(
+        backbone, models.AWDLSTMCausalLMPreprocessor(corpus.tokenizer())
+    )
+
+
+def write_sample(language_model, path, logs):
+    """Append a text by the model to a file."""
+    (sample,) = language_model.generate([FLAGS.prompt], max_length=50)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(f"perplexity {logs['val_perplexity']:.1f}: {sample}\n")
+
+
+def main(_):
+    output_dir = common.start()
+    import keras
+    import keras_hub
+
+    from recipes import training
+    from ulmfit_keras import callbacks
+    from ulmfit_keras import data
+    from ulmfit_keras import models
+    from ulmfit_keras import schedules
+
+    started = time.monotonic()
+    corpus, valid = (
+        data.TokenShards(FLAGS.corpus, split, FLAGS.backwards)
+        for split in ("train", "valid")
+    )
+    language_model = make_language_model(corpus)
+    language_model.compile(
+        sampler=keras_hub.samplers.TopPSampler(p=0.8, seed=FLAGS.seed)
+    )
+    stream = data.TokenStream(
+        corpus,
+        FLAGS.batch_size,
+        FLAGS.bptt,
+        steps_per_epoch=FLAGS.steps_per_validation,
+    )
+    epochs = math.ceil(FLAGS.passes * stream.steps / len(stream))
+    print(
+        f"{len(corpus):,} training and {len(valid):,} validation tokens, "
+        f"{len(corpus.vocabulary):,} words, "
+        f"{language_model.count_params():,} parameters, "
+        f"{epochs} epochs of {len(stream):,} batches"
     )
     trainer = models.StreamLanguageModel(
         language_model,
@@ -105,38 +122,41 @@ def main(_):
     )
     trainer.compile(
         keras.optimizers.Adam(
-            FLAGS.learning_rate,
+            schedules.SlantedTriangular(
+                FLAGS.learning_rate, epochs * len(stream)
+            ),
             beta_1=0.8,
             beta_2=0.99,
             global_clipnorm=FLAGS.clip_norm,
         )
     )
-    started = time.monotonic()
+    resumable = callbacks.ResumableTraining(
+        output_dir / "unfinished", data=stream, max_minutes=FLAGS.max_minutes
+    )
     history = trainer.fit(
-        data.TokenStream(train, FLAGS.batch_size, FLAGS.bptt),
-        steps_per_epoch=FLAGS.steps_per_validation,
-        epochs=10**6,
+        stream,
+        epochs=epochs,
         validation_data=data.TokenStream(valid, FLAGS.batch_size, FLAGS.bptt),
         callbacks=[
-            callbacks.TrainingTime(FLAGS.minutes, FLAGS.learning_rate),
-            keras.callbacks.CSVLogger(output_dir / "log.csv"),
-            keras.callbacks.TensorBoard(output_dir / "tensorboard"),
-            keras.callbacks.ModelCheckpoint(
-                output_dir / "checkpoint.weights.h5", save_weights_only=True
+            *training.logs(output_dir, "language model", append=True),
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: write_sample(
+                    language_model, output_dir / "samples.txt", logs
+                )
             ),
             keras.callbacks.TerminateOnNaN(),
+            resumable,
         ],
     )
-    language_model.save_to_preset(output_dir / "preset")
-    models.store_as_float16(output_dir / "preset")
+    if resumable.finished:
+        language_model.save_to_preset(output_dir / "preset")
+        models.store_as_float16(output_dir / "preset")
     steps = int(trainer.optimizer.iterations)
     print(
         json.dumps(
             {
+                "finished": resumable.finished,
                 "perplexity": history.history["val_perplexity"][-1],
-                "nats_per_token": float(
-                    np.log(history.history["val_perplexity"][-1])
-                ),
                 "tokens_seen": steps * FLAGS.batch_size * FLAGS.bptt,
                 "parameters": language_model.count_params(),
                 "seconds": round(time.monotonic() - started, 1),

@@ -29,7 +29,9 @@ def finetune_language_model(language_model, tables, output_dir):
         batch_size=FLAGS.batch_size,
         dropout_multiplier=FLAGS.dropout_multiplier,
         num_sampled=FLAGS.num_sampled or None,
-        callbacks=_logs(output_dir, "language model", language_model),
+        callbacks=logs(
+            output_dir, stage_name("language model", language_model)
+        ),
         seed=FLAGS.seed,
     )
 
@@ -62,7 +64,10 @@ def train_classifier(language_model, tables, output_dir):
         unfreezing=FLAGS.unfreezing,
         dropout_multiplier=FLAGS.dropout_multiplier,
         class_weight="balanced" if FLAGS.balanced else None,
-        callbacks=[*_logs(output_dir, "classifier", language_model), history],
+        callbacks=[
+            *logs(output_dir, stage_name("classifier", language_model)),
+            history,
+        ],
         seed=FLAGS.seed,
     )
     return classifier, history
@@ -104,11 +109,20 @@ def stage_name(kind, language_model):
     return f"{'backward ' * language_model.backbone.backwards}{kind}"
 
 
-def _logs(output_dir, kind, language_model):
+def logs(output_dir, name, append=False):
+    """Callbacks that log to a table and, if it is there, to TensorBoard.
+
+    Args:
+        output_dir: `pathlib.Path`.
+        name: of what is trained.
+        append: go on with the table of an earlier call.
+    """
     import keras
 
-    name = stage_name(kind, language_model).replace(" ", "_")
-    callbacks = [keras.callbacks.CSVLogger(output_dir / f"{name}_log.csv")]
+    name = name.replace(" ", "_")
+    callbacks = [
+        keras.callbacks.CSVLogger(output_dir / f"{name}_log.csv", append=append)
+    ]
     if importlib.util.find_spec("tensorflow"):  # Keras' callback needs it
         callbacks.append(
             keras.callbacks.TensorBoard(

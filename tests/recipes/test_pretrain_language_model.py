@@ -24,13 +24,13 @@ def corpus(tmp_path_factory, run_recipe):
             " ".join(random.choice(SENTENCES, 3)) for _ in range(count)
         ]
         (folder / f"{name}.txt").write_text("\n\n".join(documents))
-    run_recipe(
+    assert run_recipe(
         "prepare_corpus",
         train=folder / "train.txt",
         valid=folder / "valid.txt",
         vocabulary_size=40,
         output_dir=folder / "prepared",
-    ).summary  # noqa: B018
+    ).summary
     return folder / "prepared"
 
 

@@ -5,7 +5,6 @@ from ulmfit_keras.callbacks.learning_rate_finder import LearningRateFinder
 from ulmfit_keras.callbacks.learning_rate_logger import LearningRateLogger
 from ulmfit_keras.callbacks.non_monotonic_averaging import NonMonotonicAveraging
 from ulmfit_keras.callbacks.resumable_training import ResumableTraining
-from ulmfit_keras.callbacks.training_time import TrainingTime
 
 __all__ = [
     "GradualUnfreezing",
@@ -13,5 +12,4 @@ __all__ = [
     "LearningRateLogger",
     "NonMonotonicAveraging",
     "ResumableTraining",
-    "TrainingTime",
 ]
