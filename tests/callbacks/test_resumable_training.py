@@ -44,6 +44,8 @@ def make_model():
             keras.layers.Dense(4, activation="tanh", name="low"),
             keras.layers.BatchNormalization(name="norm"),
             keras.layers.Dropout(0.3, seed=1),
+            # On torch without a seed it draws from torch's own generator.
+            keras.layers.Dropout(0.1),
             keras.layers.Dense(1, name="top"),
         ]
     )

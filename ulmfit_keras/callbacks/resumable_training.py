@@ -16,8 +16,8 @@ class ResumableTraining(keras.callbacks.Callback):
 
     Run the same program again after a crash: `fit` then starts with the epoch
     that was broken off and ends with what the unbroken run would have given.
-    What is kept are all variables of the model (also those of dropout's
-    random generators) and of the optimizer, the epoch, the history, and the
+    What is kept are all variables of the model and of the optimizer, the
+    states of random generators, the epoch, the history, and the
     state of the callbacks named. `GradualUnfreezing` follows the epoch by
     itself. Two checkpoints are kept, so that a damaged one costs an epoch.
     When `fit` ends, the checkpoints are removed, but not when the time was up.
@@ -95,6 +95,7 @@ class ResumableTraining(keras.callbacks.Callback):
         start_at_epoch(model, metadata["epoch"])
         self._history = metadata["history"]
         self._waiting = metadata["callbacks"], arrays[len(variables) :]
+        self._random_states = metadata["random_states"]
         self._restore_callbacks()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -107,6 +108,7 @@ class ResumableTraining(keras.callbacks.Callback):
         # Once more, for callbacks that have reset themselves since.
         self._restore_callbacks()
         self._waiting = None
+        _set_torch_random_states(self._random_states)
         history = self.model.history
         for past_epoch, past_logs in self._history:
             history.epoch.append(past_epoch)
@@ -122,6 +124,7 @@ class ResumableTraining(keras.callbacks.Callback):
             "epoch": epoch + 1,
             "shapes": [list(variable.shape) for variable in variables],
             "history": self._history,
+            "random_states": _torch_random_states(),
         }
         metadata["callbacks"] = [
             _get_state(callback, arrays, len(variables))
@@ -157,6 +160,32 @@ class ResumableTraining(keras.callbacks.Callback):
     def _variables(self):
         model = self.model
         return model.variables + model.optimizer.variables
+
+
+def _torch_random_states():
+    """States of torch's own generators, from which Keras' dropout draws there.
+
+    Elsewhere the model's variables hold all random states.
+    """
+    if keras.backend.backend() != "torch":
+        return []
+    import torch
+
+    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return [state.numpy().tobytes().hex() for state in states]
+
+
+def _set_torch_random_states(states):
+    if not states:
+        return
+    import torch
+
+    states = [
+        torch.frombuffer(bytearray.fromhex(state), dtype=torch.uint8)
+        for state in states
+    ]
+    torch.set_rng_state(states[0])
+    torch.cuda.set_rng_state_all(states[1:])
 
 
 def _storable(array):
