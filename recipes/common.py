@@ -88,12 +88,6 @@ def define_stage_flags():
         ["paper", "fastai"],
         "Hyper-parameters: of the paper, or of the scripts released with it.",
     )
-    flags.DEFINE_float(
-        "dropout_multiplier",
-        0.3,
-        "Scales all dropout rates, which were published for a model four "
-        "times as large as the default preset.",
-    )
     flags.DEFINE_integer(
         "batch_size", None, "In place of the setting's.", lower_bound=1
     )
@@ -105,6 +99,12 @@ def define_language_model_flags():
         "lm_epochs", 3, "Most epochs of stage 2.", lower_bound=0
     )
     flags.DEFINE_float("lm_learning_rate", None, "In place of the setting's.")
+    flags.DEFINE_float(
+        "lm_dropout_multiplier",
+        0.3,
+        "Scales all dropout rates of stage 2, which were published for a "
+        "model four times as large as the default preset.",
+    )
     flags.DEFINE_integer(
         "num_sampled",
         2048,
@@ -134,6 +134,11 @@ def define_classifier_flags():
         4000,
         "Tokens of a text that are read at all.",
         lower_bound=1,
+    )
+    flags.DEFINE_float(
+        "classifier_dropout_multiplier",
+        0.5,
+        "Scales all dropout rates of stage 3, as for stage 2.",
     )
     flags.DEFINE_float(
         "classifier_learning_rate", None, "In place of the setting's."

@@ -27,7 +27,7 @@ def finetune_language_model(language_model, tables, output_dir):
         settings=FLAGS.settings,
         learning_rate=FLAGS.lm_learning_rate,
         batch_size=FLAGS.batch_size,
-        dropout_multiplier=FLAGS.dropout_multiplier,
+        dropout_multiplier=FLAGS.lm_dropout_multiplier,
         num_sampled=FLAGS.num_sampled or None,
         callbacks=logs(
             output_dir, stage_name("language model", language_model)
@@ -62,7 +62,7 @@ def train_classifier(language_model, tables, output_dir):
         max_length=FLAGS.max_length,
         max_tokens=FLAGS.max_tokens,
         unfreezing=FLAGS.unfreezing,
-        dropout_multiplier=FLAGS.dropout_multiplier,
+        dropout_multiplier=FLAGS.classifier_dropout_multiplier,
         class_weight="balanced" if FLAGS.balanced else None,
         callbacks=[
             *logs(output_dir, stage_name("classifier", language_model)),

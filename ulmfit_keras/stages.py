@@ -237,7 +237,7 @@ def train_classifier(
     unfreezing=None,
     dropout_multiplier=1.0,
     class_weight=None,
-    patience=3,
+    patience=5,
     callbacks=(),
     seed=0,
     verbose="auto",
@@ -268,8 +268,9 @@ def train_classifier(
         class_weight: dict from label to weight, or `"balanced"`. Defaults
             to None.
         patience: epochs without a better validation loss before training
-            stops, counted once all groups are unfrozen. Defaults to 3. The
-            best weights are kept.
+            stops, counted once all groups are unfrozen. Defaults to 5: the
+            rate still falls, and the loss with it. The best weights are
+            kept.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
         verbose: as in `fit`.
