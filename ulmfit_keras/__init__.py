@@ -5,6 +5,7 @@ Classification, arXiv:1801.06146.
 """
 
 from ulmfit_keras import callbacks
+from ulmfit_keras import convert
 from ulmfit_keras import data
 from ulmfit_keras import evaluation
 from ulmfit_keras import export
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "callbacks",
+    "convert",
     "data",
     "evaluation",
     "export",
