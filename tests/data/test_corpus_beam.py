@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("apache_beam")
 
 from ulmfit_keras.data import corpus_beam
+from ulmfit_keras.data import corpus_beam_steps
 from ulmfit_keras.data.corpus_preparation import prepare_corpus
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.token_shards import TokenShards
@@ -41,8 +42,8 @@ def _contents(folder):
 @pytest.mark.parametrize("given", [False, True])
 def test_beam_writes_the_same_bytes(files, monkeypatch, given):
     monkeypatch.setattr(corpus_beam, "RUN_BYTES", 300)
-    monkeypatch.setattr(corpus_beam, "_WORDS_AT_ONCE", 5)
-    monkeypatch.setattr(corpus_beam, "_TOKENS_AT_ONCE", 30)
+    monkeypatch.setattr(corpus_beam_steps, "_WORDS_AT_ONCE", 5)
+    monkeypatch.setattr(corpus_beam_steps, "_TOKENS_AT_ONCE", 30)
     options = dict(OPTIONS)
     if given:
         options["tokenizer"] = _Given(Vocabulary([*SPECIAL_TOKENS, "the"]))

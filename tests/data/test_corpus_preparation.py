@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ulmfit_keras.data import corpus_counts
 from ulmfit_keras.data import corpus_pieces
+from ulmfit_keras.data import corpus_preparation
 from ulmfit_keras.data import corpus_steps
 from ulmfit_keras.data.corpus_manifest import source_names
 from ulmfit_keras.data.corpus_preparation import prepare_corpus
@@ -168,6 +169,10 @@ class _Killed(Exception):
     pass
 
 
+def _fail(*args, **kwargs):
+    raise _Killed
+
+
 def test_killed_anywhere_it_continues(tmp_path, small_work, monkeypatch):
     train = [_write(tmp_path / "a.txt", DOCUMENTS)]
     valid = [_write(tmp_path / "b.txt", DOCUMENTS[:5])]
@@ -197,10 +202,14 @@ def test_killed_anywhere_it_continues(tmp_path, small_work, monkeypatch):
         killed = sorted((folder / "unfinished").iterdir())
         # Damage what is there in one of several ways.
         victim = killed[kills % len(killed)]
+        data = bytearray(victim.read_bytes())
         if kills % 3 == 0:
-            victim.write_bytes(victim.read_bytes()[: kills % 97])
+            victim.write_bytes(data[: kills % 97])
         elif kills % 3 == 1:
             victim.unlink()
+        elif victim.suffix == ".npz":
+            data[len(data) // 4] ^= 1
+            victim.write_bytes(data)
         _prepare(folder, train, valid=valid)
         assert _contents(folder) == expected
         shutil.rmtree(folder)
@@ -212,25 +221,34 @@ def test_finished_work_is_not_done_again(tmp_path, small_work, monkeypatch):
     train = [_write(tmp_path / "a.txt", DOCUMENTS)]
     folder = tmp_path / "out"
 
-    def fail(*args, **kwargs):
-        raise _Killed
-
     with monkeypatch.context() as patch:
-        patch.setattr(corpus_steps, "plan_shards", fail)
+        patch.setattr(corpus_steps, "plan_shards", _fail)
         with pytest.raises(_Killed):
             _prepare(folder, train)
-    monkeypatch.setattr(corpus_pieces, "split_words", fail)
+    monkeypatch.setattr(corpus_pieces, "split_words", _fail)
     monkeypatch.setattr(corpus_pieces, "word_rules_fingerprint", lambda: "")
     with pytest.raises(_Killed):  # other rules: the words must be cut again
         _prepare(folder, train)
     monkeypatch.undo()
     monkeypatch.setattr(corpus_steps, "RUN_BYTES", 300)
     corpus_pieces.word_rules_fingerprint()  # is cached
-    monkeypatch.setattr(corpus_pieces, "split_words", fail)
+    monkeypatch.setattr(corpus_pieces, "split_words", _fail)
     _prepare(folder, train)
     before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
     _prepare(folder, train)
     assert before == {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+
+
+def test_shards_of_another_vocabulary_are_written_again(tmp_path, monkeypatch):
+    train = [_write(tmp_path / "a.txt", DOCUMENTS)]
+    folder, options = tmp_path / "out", {"vocabulary_size": 30}
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus_preparation, "make_manifest", _fail)
+        with pytest.raises(_Killed):
+            _prepare(folder, train)
+    _prepare(folder, train, **options)
+    _prepare(tmp_path / "new", train, **options)
+    assert _contents(folder) == _contents(tmp_path / "new")
 
 
 def test_shards_of_other_settings_do_not_stay(tmp_path):
