@@ -171,7 +171,20 @@ def reference_logits(weights, ids):
 @pytest.fixture
 def formats():
     """The functions above, which tests in other files cannot import."""
-    return types.SimpleNamespace(**globals())
+    return types.SimpleNamespace(
+        EMBEDDING_DIM=EMBEDDING_DIM,
+        TOKENS=TOKENS,
+        language_model_weights=language_model_weights,
+        pickled_dict=pickled_dict,
+        pickled_numbers=pickled_numbers,
+        pickled_tensor=pickled_tensor,
+        reference_encoding=reference_encoding,
+        reference_logits=reference_logits,
+        short_text=short_text,
+        write_legacy=write_legacy,
+        write_weights=write_weights,
+        write_zip=write_zip,
+    )
 
 
 @pytest.fixture

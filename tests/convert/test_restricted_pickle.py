@@ -160,6 +160,10 @@ def test_truncated_pickles_are_refused():
             read(whole[:size])
 
 
+def test_unknown_escapes_do_not_warn():
+    assert read(b"S'\\o'\n.") == "\\o"
+
+
 def test_objects_outside_need_a_reader():
     data = b"\x80\2X\1\0\0\0aQ."
     with pytest.raises(CheckpointError, match="outside of the pickle"):

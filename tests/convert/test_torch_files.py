@@ -298,6 +298,19 @@ def test_parts_that_overlap_do_not_fill_the_memory(tmp_path, formats):
 
 
 @pytest.mark.parametrize("legacy", [False, True])
+def test_tensors_that_share_numbers_do_not_fill_the_memory(
+    tmp_path, formats, legacy
+):
+    big = np.ones(50_000, np.float32)
+    path = tmp_path / "w.pth"
+    formats.write_weights(path, dict.fromkeys("abc", big), legacy)
+    assert list(read_state_dict(path)) == ["a", "b", "c"]
+    formats.write_weights(path, dict.fromkeys("abcdefgh", big), legacy)
+    with pytest.raises(CheckpointError, match="on the same numbers"):
+        read_state_dict(path)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
 def test_truncated_files_are_refused(tmp_path, formats, legacy):
     path = formats.write_weights(tmp_path / "w.pth", {"a": ARRAY}, legacy)
     whole = path.read_bytes()

@@ -10,6 +10,7 @@ of these.
 
 import pickletools
 import struct
+import warnings
 
 from ulmfit_keras.convert.errors import CheckpointError
 
@@ -94,7 +95,10 @@ def read_pickle(file, source, known, advice, persistent=None):
     """
     machine = _Machine(source, known, advice, persistent)
     try:
-        return machine.run(file)
+        with warnings.catch_warnings():
+            # Python's of escapes in a text that it does not know.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return machine.run(file)
     except CheckpointError:
         raise
     except _DAMAGED as error:

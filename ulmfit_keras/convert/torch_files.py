@@ -42,6 +42,7 @@ class _File:
         self.path = path
         self.size = os.path.getsize(path)
         self.bytes_read = 0
+        self.bytes_made = 0
         self.storages = {}
         self.values = {}
 
@@ -104,6 +105,11 @@ class _File:
             raise self.damaged(
                 f"with a tensor of shape {shape} in {size} numbers"
             )
+        # Names may share numbers, as three do in a tied language model, but
+        # a million names must not.
+        self.bytes_made += numbers * tensor.storage.itemsize
+        if self.bytes_made > 4 * self.size:
+            raise self.damaged("with too many tensors on the same numbers")
         values = self.storage_values(tensor.storage)
         try:
             view = np.lib.stride_tricks.as_strided(

@@ -1,0 +1,48 @@
+"""Language models to fastai's files and back, by the recipe."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from ulmfit_keras import models
+
+
+def test_there_and_back(run_recipe, presets, tmp_path):
+    pytest.importorskip("torch")
+    there = run_recipe(
+        "convert_checkpoint",
+        preset=presets / "backward",
+        output_dir=tmp_path / "there",
+    )
+    weights, itos = there.summary["paths"]
+    back = run_recipe(
+        "convert_checkpoint",
+        weights=weights,
+        itos=itos,
+        backwards=True,
+        output_dir=tmp_path / "back",
+    )
+    (preset,) = back.summary["paths"]
+    before = models.AWDLSTMCausalLM.from_preset(presets / "backward")
+    after = models.AWDLSTMCausalLM.from_preset(preset)
+    assert after.backbone.backwards
+    tokenizers = [m.preprocessor.tokenizer for m in (before, after)]
+    assert tokenizers[0].vocabulary == tokenizers[1].vocabulary
+    assert back.summary["tokens"] == tokenizers[1].vocabulary_size()
+    for old, new in zip(before.get_weights(), after.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_what_is_missing_or_hostile_is_said(run_recipe, tmp_path):
+    run = run_recipe("convert_checkpoint", output_dir=tmp_path)
+    assert run.code != 0
+    assert "either --preset, or --weights and --itos" in run.stderr
+    path = tmp_path / "hostile.pth"
+    path.write_bytes(pickle.dumps(print, 2))
+    run = run_recipe(
+        "convert_checkpoint", weights=path, itos=path, output_dir=tmp_path
+    )
+    assert run.code != 0
+    assert "Received: the name '__builtin__.print'" in run.stderr
+    assert "Traceback" not in run.stderr
