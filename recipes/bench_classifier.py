@@ -59,6 +59,7 @@ def main(_):
     skipped = 2
     rows = (skipped + FLAGS.steps) * FLAGS.batch_size
     times = measuring.StepTimes(skipped)
+    print(models.fast_path_report(classifier))
     trainer = classifier.logits_model(alpha=2.0, beta=1.0)
     trainer.compile(
         optimizers.DiscriminativeOptimizer(keras.optimizers.Adam(), groups),

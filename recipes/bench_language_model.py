@@ -51,6 +51,7 @@ def main(_):
         FLAGS.num_layers,
     )
     language_model = models.AWDLSTMCausalLM(backbone)
+    print(models.fast_path_report(language_model))
     trainer = models.StreamLanguageModel(
         language_model,
         FLAGS.batch_size,

@@ -14,6 +14,7 @@ from ulmfit_keras.models.bidirectional_text_classifier import (
 )
 from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.models.dropout_rates import DROPOUT_RATES
+from ulmfit_keras.models.fast_paths import fast_path_report
 from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.preset_precision import store_as_float16
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
@@ -32,6 +33,7 @@ __all__ = [
     "StreamLanguageModel",
     "chunked_cross_entropy",
     "exchange_vocabulary",
+    "fast_path_report",
     "sampled_softmax_loss",
     "store_as_float16",
 ]

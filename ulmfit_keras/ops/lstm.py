@@ -56,6 +56,22 @@ def lstm_supports_jit(portable=False):
     return not backend_module().has_gpu()
 
 
+def lstm_path(dtype, portable=False):
+    """What `lstm` runs here, and why, in a few words.
+
+    Args:
+        dtype: str, of its arguments.
+        portable: as for `lstm`.
+
+    Example:
+
+    >>> lstm_path("float32")  # doctest: +SKIP
+    'cuDNN'
+    """
+    _, reason = backend_module().choose(dtype, portable)
+    return reason
+
+
 def backend_module():
     backend = keras.backend.backend()
     return importlib.import_module(f"ulmfit_keras.ops.lstm_{backend}")

@@ -7,10 +7,20 @@ import jax.numpy as jnp
 
 def lstm(x, h, c, kernel, recurrent_kernel, bias, portable):
     """Run cuDNN's LSTM, or one in a `jax.lax.scan`; see `ops.lstm`."""
-    # jaxlib lowers cuDNN's for float32 and float64 only.
-    fused = jax.default_backend() == "gpu" and x.dtype == jnp.float32
-    run = cudnn_lstm if fused and not portable else scan_lstm
+    run, _ = choose(str(x.dtype), portable)
     return run(x, h, c, kernel, recurrent_kernel, bias)
+
+
+def choose(dtype, portable):
+    """The function to run for a dtype, and a text that says why."""
+    if portable:
+        return scan_lstm, "own backward pass, for any device"
+    if jax.default_backend() != "gpu":
+        return scan_lstm, "own backward pass, since JAX sees no GPU"
+    if dtype != "float32":
+        # What jaxlib lowers.
+        return scan_lstm, "own backward pass, since cuDNN's is for float32"
+    return cudnn_lstm, "cuDNN"
 
 
 def cudnn_lstm(x, h, c, kernel, recurrent_kernel, bias):

@@ -12,10 +12,19 @@ def lstm(x, h, c, kernel, recurrent_kernel, bias, portable):
     batch_size = tf.TensorShape([x.shape[0]]).merge_with([h.shape[0]])[0]
     x = tf.ensure_shape(x, (batch_size, *x.shape[1:]))
     h, c = (tf.ensure_shape(s, (batch_size, s.shape[-1])) for s in (h, c))
-    run = loop_lstm if portable or not has_gpu() else cudnn_lstm
+    run, _ = choose(x.dtype.name, portable)
     outputs, last_h, last_c = run(x, h, c, *weights)
     outputs.set_shape((*x.shape[:2], h.shape[-1]))
     return outputs, last_h, last_c
+
+
+def choose(dtype, portable):
+    """The function to run for a dtype, and a text that says why."""
+    if portable:
+        return loop_lstm, "own backward pass, for any device"
+    if not has_gpu():
+        return loop_lstm, "own backward pass, since TensorFlow sees no GPU"
+    return cudnn_lstm, "cuDNN"
 
 
 def has_gpu():

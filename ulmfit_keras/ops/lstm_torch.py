@@ -6,13 +6,23 @@ from ulmfit_keras.ops import lstm_reference
 
 
 def lstm(x, h, c, kernel, recurrent_kernel, bias, portable):
-    """Run torch's own LSTM kernel, on CPU and GPU; see `ops.lstm`.
+    """Run torch's own LSTM kernel, on CPU and GPU; see `ops.lstm`."""
+    run, _ = choose(str(x.dtype), portable)
+    return run(x, h, c, kernel, recurrent_kernel, bias)
 
-    The plain loop where that kernel is not to be used, or `torch.compile`
-    cannot trace it (TypeError from `aten.mkldnn_rnn_layer`).
-    """
-    if portable or torch.compiler.is_compiling():
-        return lstm_reference.lstm(x, h, c, kernel, recurrent_kernel, bias)
+
+def choose(dtype, portable):
+    """The function to run for a dtype, and a text that says why."""
+    if portable:
+        return lstm_reference.lstm, "plain loop, for any device"
+    if torch.compiler.is_compiling():
+        # TypeError from `aten.mkldnn_rnn_layer`.
+        return lstm_reference.lstm, "plain loop, for torch.compile"
+    return torch_lstm, "torch's kernel"
+
+
+def torch_lstm(x, h, c, kernel, recurrent_kernel, bias):
+    """The kernel behind `torch.nn.LSTM`, which takes weights as arguments."""
     weights = [
         kernel.T.contiguous(),
         recurrent_kernel.T.contiguous(),

@@ -1,0 +1,33 @@
+"""Which implementation each layer of a model runs on this machine."""
+
+import keras
+
+from ulmfit_keras.layers import WeightDropLSTM
+from ulmfit_keras.ops import lstm_path
+from ulmfit_keras.optimizers.keras_hooks import walk_layers
+
+
+def fast_path_report(model):
+    """Say for each LSTM of a model which implementation it takes, and why.
+
+    Args:
+        model: a Keras model or layer.
+
+    Returns:
+        str, a line for each `WeightDropLSTM`: its name, backend, dtype and
+        path.
+
+    Example:
+
+    ```python
+    print(fast_path_report(classifier))
+    # lstm_0: tensorflow, float32: cuDNN
+    ```
+    """
+    backend = keras.backend.backend()
+    return "\n".join(
+        f"{layer.name}: {backend}, {layer.compute_dtype}: "
+        f"{lstm_path(layer.compute_dtype, layer.portable)}"
+        for layer in walk_layers(model)
+        if isinstance(layer, WeightDropLSTM)
+    )
