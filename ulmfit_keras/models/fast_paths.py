@@ -24,10 +24,9 @@ def fast_path_report(model):
     # lstm_0: tensorflow, float32: cuDNN
     ```
     """
-    backend = keras.backend.backend()
+    lstms = [x for x in walk_layers(model) if isinstance(x, WeightDropLSTM)]
     return "\n".join(
-        f"{layer.name}: {backend}, {layer.compute_dtype}: "
-        f"{lstm_path(layer.compute_dtype, layer.portable)}"
-        for layer in walk_layers(model)
-        if isinstance(layer, WeightDropLSTM)
+        f"{lstm.name}: {keras.backend.backend()}, {lstm.compute_dtype}: "
+        f"{lstm_path(lstm.compute_dtype, lstm.portable)}"
+        for lstm in sorted(lstms, key=lambda lstm: lstm.name)
     )
