@@ -12,13 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ulmfit_keras.data import corpus
-from ulmfit_keras.data.corpus import count_words
 from ulmfit_keras.data.corpus import detect_format
-from ulmfit_keras.data.corpus import encode_corpus
 from ulmfit_keras.data.corpus import read_documents
 from ulmfit_keras.data.corpus import read_span
 from ulmfit_keras.data.errors import DataError
-from ulmfit_keras.text.vocabulary import Vocabulary
 
 CORPUS = "= One =\nThe cat.\n\n\n= Two =\nthe dog\n\n"
 ARTICLES = [("One", "The cat.\n\nIt sat."), ("Ünü", "the dog\n")]
@@ -190,23 +187,3 @@ def test_zstandard_tells_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match="needs pyarrow"):
         list(read_documents(path))
-
-
-def test_corpus_becomes_ids_that_open_with_a_beginning(tmp_path):
-    path = tmp_path / "corpus.txt"
-    path.write_text(CORPUS, encoding="utf-8")
-    counts = count_words([path])
-    assert counts["the"] == 2
-    vocabulary = Vocabulary.build(counts, min_count=1)
-    ids = encode_corpus([path], vocabulary, tmp_path / "ids.npy")
-    tokens = [vocabulary.tokens[i] for i in ids]
-    assert (
-        tokens
-        == (
-            "xxbos = xxmaj one = xxmaj the cat . xxbos = xxmaj two = the dog"
-        ).split()
-    )
-    assert ids.dtype == "uint16"
-    path.unlink()
-    again = encode_corpus([path], vocabulary, tmp_path / "ids.npy")
-    assert again.tolist() == ids.tolist()

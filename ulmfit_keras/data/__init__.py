@@ -3,8 +3,6 @@
 from ulmfit_keras.data.builtin import builtin_passages
 from ulmfit_keras.data.cleaning import clean_texts
 from ulmfit_keras.data.cleaning import drop_rows
-from ulmfit_keras.data.corpus import count_words
-from ulmfit_keras.data.corpus import encode_corpus
 from ulmfit_keras.data.corpus import read_documents
 from ulmfit_keras.data.corpus_preparation import prepare_corpus
 from ulmfit_keras.data.errors import DataError
@@ -35,10 +33,8 @@ __all__ = [
     "bucket_lengths",
     "builtin_passages",
     "clean_texts",
-    "count_words",
     "data_report",
     "drop_rows",
-    "encode_corpus",
     "encode_labels",
     "format_report",
     "label_names",

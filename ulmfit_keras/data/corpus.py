@@ -13,25 +13,17 @@ ones from any place on, so that several processes can share one.
 """
 
 import bz2
-import collections
 import gzip
 import importlib.util
 import io
 import json
 import lzma
-import multiprocessing
 import os
-import pathlib
 import zlib
 from typing import NamedTuple
 
-import numpy as np
-
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.text.cleaning import to_valid_text
-from ulmfit_keras.text.vocabulary import Vocabulary
-from ulmfit_keras.text.word_splitting import BEGINNING
-from ulmfit_keras.text.word_splitting import split_words
 
 # What is longer is cut into several documents, at the end of a line if there
 # is one: a file that holds no document ends must not fill the memory.
@@ -306,67 +298,3 @@ def read_documents(path):
     path = str(path)
     for document in read_span(path, detect_format(path)):
         yield document.text
-
-
-def _count_file(path):
-    counts = collections.Counter()
-    for document in read_documents(path):
-        counts.update(split_words(document))
-    return counts
-
-
-def count_words(paths, processes=1):
-    """Count the words of corpus files.
-
-    Args:
-        paths: the files.
-        processes: how many files to read at the same time.
-
-    Returns:
-        A `collections.Counter` of words, for `Vocabulary.build`.
-    """
-    counted = _map(_count_file, map(str, paths), processes)
-    return sum(counted, collections.Counter())
-
-
-def _map(function, tasks, processes):
-    if processes == 1:
-        return list(map(function, tasks))
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return pool.map(function, tasks, chunksize=1)
-
-
-def _encode_file(task):
-    path, tokens = task
-    vocabulary = Vocabulary(tokens)
-    dtype = np.uint16 if len(tokens) <= 1 << 16 else np.int32
-    return np.concatenate(
-        [
-            vocabulary.encode([BEGINNING, *split_words(document)]).astype(dtype)
-            for document in read_documents(path)
-        ]
-    )
-
-
-def encode_corpus(paths, vocabulary, output_path, processes=1):
-    """Encode corpus files as one array of token ids on disk.
-
-    Args:
-        paths: the files, in the order of the stream.
-        vocabulary: a `Vocabulary`.
-        output_path: where to write, ending in `.npy`. Left alone when it is
-            there already.
-        processes: how many files to encode at the same time.
-
-    Returns:
-        The ids, (tokens,), memory-mapped: uint16 where they fit. Every
-        document opens with `xxbos`.
-    """
-    output_path = pathlib.Path(output_path)
-    if not output_path.exists():
-        tasks = [(str(path), list(vocabulary.tokens)) for path in paths]
-        encoded = _map(_encode_file, tasks, processes)
-        unfinished = output_path.with_suffix(".unfinished.npy")
-        np.save(unfinished, np.concatenate(encoded))
-        unfinished.replace(output_path)
-    return np.load(output_path, mmap_mode="r", allow_pickle=False)
