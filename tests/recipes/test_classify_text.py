@@ -23,7 +23,7 @@ def classified(run_recipe, folder, classifier_options, tmp_path_factory):
     output_dir = tmp_path_factory.mktemp("classified")
     run = run_recipe(
         "classify_text",
-        **classifier_options,
+        **{**classifier_options, "classifier_epochs": 2},
         **LM_OPTIONS,
         unlabeled=folder / "more.csv",
         output_dir=output_dir,
@@ -55,7 +55,7 @@ def test_progress_and_what_the_data_held_are_shown(classified):
     assert "Epoch 2/2" in run.stdout
     for split in ("train", "test", "unlabeled"):
         assert f"NOTE ({split}): 2 texts are empty" in run.stdout
-    assert "texts are longer than 60 tokens" in run.stdout
+    assert "texts are longer than 16 tokens" in run.stdout
 
 
 def test_predictions_are_rows_of_the_test_table(classified, folder):
@@ -118,7 +118,7 @@ def test_logs_are_kept(classified):
 def both_directions(run_recipe, classifier_options, presets, tmp_path_factory):
     """(run, output folder) with a backward model and no test table."""
     output_dir = tmp_path_factory.mktemp("both")
-    options = {**classifier_options, "classifier_epochs": 1}
+    options = dict(classifier_options)
     del options["test"]
     run = run_recipe(
         "classify_text",
