@@ -160,6 +160,12 @@ def test_truncated_pickles_are_refused():
             read(whole[:size])
 
 
+@pytest.mark.parametrize("end", [b"\x86.", b"s.", b"t.", b"0.", b"(e.", b"."])
+def test_opcodes_without_their_values_are_refused(end):
+    with pytest.raises(CheckpointError, match="Received: "):
+        read(b"\x80\2" + (b"" if end == b"." else b"K\1") + end)
+
+
 def test_unknown_escapes_do_not_warn():
     assert read(b"S'\\o'\n.") == "\\o"
 

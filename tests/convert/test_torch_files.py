@@ -3,6 +3,7 @@
 import pickle
 import struct
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -274,24 +275,32 @@ def test_one_storage_of_two_sizes_is_refused(read, formats):
 
 
 def test_parts_that_overlap_do_not_fill_the_memory(tmp_path, formats):
-    # Every name in the directory of the archive points to the same bytes.
-    big = np.ones(50_000, np.float32)
-    keys = [f"{i:04}" for i in range(40)]
-    path = formats.write_zip(
-        tmp_path / "w.pth",
-        formats.pickled_dict(
-            {key: formats.pickled_tensor(key, big) for key in keys}
-        ),
-        {keys[0]: big.tobytes()},
-    )
+    # Each part holds the head and all the bytes of the next one.
+    keys = [f"{i:05}" for i in range(40)]
+    infos, data = [], bytes(100_000)
+    for key in reversed(keys):
+        info = zipfile.ZipInfo(f"archive/data/{key}")
+        info.file_size = info.compress_size = len(data)
+        info.CRC = zlib.crc32(data)
+        infos.insert(0, info)
+        data = info.FileHeader(zip64=False) + data
+    items = {}
+    for key, info in zip(keys, infos, strict=True):
+        assert info.file_size % 4 == 0
+        whole = np.zeros(info.file_size // 4, np.float32)
+        items[key] = formats.pickled_tensor(key, whole).replace(
+            formats.pickled_numbers(whole.shape), formats.pickled_numbers([1])
+        )
+    first = data[-infos[0].file_size :]
+    pickled = formats.pickled_dict(items)
+    path = formats.write_zip(tmp_path / "w.pth", pickled, {keys[0]: first})
     with zipfile.ZipFile(path, "a") as archive:
-        original = archive.getinfo(f"archive/data/{keys[0]}")
-        for key in keys[1:]:
-            twin = zipfile.ZipInfo(f"archive/data/{key}")
-            for field in ("header_offset", "file_size", "compress_size", "CRC"):
-                setattr(twin, field, getattr(original, field))
-            archive.filelist.append(twin)
-            archive.NameToInfo[twin.filename] = twin
+        place = archive.getinfo(infos[0].filename).header_offset
+        for info, following in zip(infos, infos[1:], strict=False):
+            place += len(info.FileHeader(zip64=False))
+            following.header_offset = place
+            archive.filelist.append(following)
+            archive.NameToInfo[following.filename] = following
         archive._didModify = True
     with pytest.raises(CheckpointError, match="Received: "):
         read_state_dict(path)
@@ -318,6 +327,16 @@ def test_truncated_files_are_refused(tmp_path, formats, legacy):
         path.write_bytes(whole[:size])
         with pytest.raises(CheckpointError, match="Received: "):
             read_state_dict(path)
+
+
+def test_sizes_in_the_older_format_must_agree(tmp_path, formats):
+    path = formats.write_weights(tmp_path / "w.pth", {"a": ARRAY}, legacy=True)
+    whole = path.read_bytes()
+    size = struct.pack("<q", ARRAY.size) + ARRAY.tobytes()
+    assert size in whole
+    path.write_bytes(whole.replace(size, b"\7" + size[1:]))
+    with pytest.raises(CheckpointError, match="another size"):
+        read_state_dict(path)
 
 
 def test_changed_numbers_are_noticed(tmp_path, formats):
