@@ -63,11 +63,11 @@ def run_recipe():
         process.stdin.close()
 
 
-def _rows(count, seed):
-    random = np.random.default_rng(seed)
+def _rows(name, count):
+    random = np.random.default_rng(count)
     labels = random.permutation(["neg", "pos"] * (count // 2)).tolist()
     texts = [
-        f"The film was {random.choice(GOOD if y == 'pos' else BAD)}."
+        f"The film was {random.choice(GOOD if y == 'pos' else BAD)}, in_{name}."
         for y in labels
     ]
     hard_labels = (["neg", "pos"] * len(HARD_TEXTS))[: len(HARD_TEXTS)]
@@ -76,10 +76,13 @@ def _rows(count, seed):
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """A folder with train.csv, test.csv and more.csv (without labels)."""
+    """A folder with train.csv, test.csv and more.csv (without labels).
+
+    A word "in_train", and so on, tells from which one a text is.
+    """
     folder = tmp_path_factory.mktemp("tables")
     for name, count in (("train", 48), ("test", 16), ("more", 24)):
-        texts, labels = _rows(count, seed=count)
+        texts, labels = _rows(name, count)
         columns = {"review": texts, "stars": labels}
         if name == "more":
             del columns["stars"]

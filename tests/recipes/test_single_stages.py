@@ -21,6 +21,7 @@ def finetuned(run_recipe, options, folder, tmp_path_factory):
     run = run_recipe(
         "finetune_language_model",
         **options,
+        test=folder / "test.csv",
         unlabeled=folder / "more.csv",
         lm_epochs=1,
         num_sampled=8,
@@ -50,6 +51,13 @@ def test_finetuning_writes_a_preset(finetuned, presets):
     before = models.AWDLSTMCausalLM.from_preset(presets / "forward")
     after = models.AWDLSTMCausalLM.from_preset(preset)
     assert not np.allclose(before.get_weights()[0], after.get_weights()[0])
+
+
+def test_words_are_learnt_from_all_tables_but_that_of_the_test(finetuned):
+    language_model = models.AWDLSTMCausalLM.from_preset(finetuned[1])
+    words = language_model.preprocessor.tokenizer.get_vocabulary()
+    assert {"in_train", "in_more"} < set(words)
+    assert "in_test" not in words
 
 
 def test_a_classifier_is_trained_on_that_preset(trained):
