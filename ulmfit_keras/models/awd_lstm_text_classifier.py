@@ -252,7 +252,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
                 `keras.Model.predict` takes, with batches as the input shape.
             batch_size: int, most texts in a batch. Defaults to 32.
             verbose: as in `keras.Model.predict`. Defaults to 0.
-            **kwargs: see `keras.Model.predict`.
+            **kwargs: see `keras.Model.predict`; for batches only.
 
         Returns:
             float32 array (texts, C).
@@ -260,9 +260,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         documents = as_documents(x)
         if documents is None:
             return super().predict(x, verbose=verbose, **kwargs)
-        return predict_documents(
-            self, documents, batch_size, verbose=verbose, **kwargs
-        )
+        return predict_documents(self, documents, batch_size, verbose)
 
     def layer_groups(self):
         """Layer groups from lowest to highest: [(name, [pattern]), …]."""

@@ -81,9 +81,7 @@ class BidirectionalTextClassifier(keras.Model):
         documents = as_documents(x)
         if documents is None:
             return super().predict(x, batch_size, verbose, **kwargs)
-        return predict_documents(
-            self, documents, batch_size, verbose=verbose, **kwargs
-        )
+        return predict_documents(self, documents, batch_size, verbose)
 
     def save_to_preset(self, preset_dir):
         """Save both classifiers as presets inside one folder.
