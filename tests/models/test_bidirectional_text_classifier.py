@@ -36,6 +36,23 @@ def test_probabilities_are_averaged(pair, bidirectional, texts):
     assert bidirectional.labels == ["bad", "fair", "good"]
 
 
+def test_classifiers_of_the_same_name_are_one_model(pair, texts, tmp_path):
+    forward, backward = pair
+    for classifier in pair:
+        classifier.save(tmp_path / f"{classifier.backbone.backwards}.keras")
+    forward, backward = (
+        keras.saving.load_model(tmp_path / f"{name}.keras", compile=False)
+        for name in (False, True)
+    )
+    backward.name = forward.name
+    both = models.BidirectionalTextClassifier(forward, backward)
+    both.save(tmp_path / "both.keras")
+    loaded = keras.saving.load_model(tmp_path / "both.keras")
+    np.testing.assert_allclose(
+        loaded.predict(texts), both.predict(texts), atol=1e-6
+    )
+
+
 def test_one_file_holds_both(bidirectional, texts, tmp_path):
     bidirectional.save(tmp_path / "both.keras")
     loaded = keras.saving.load_model(tmp_path / "both.keras")

@@ -44,6 +44,9 @@ class BidirectionalTextClassifier(keras.Model):
 
     def __init__(self, forward_classifier, backward_classifier, **kwargs):
         check_pair(forward_classifier, backward_classifier)
+        if forward_classifier.name == backward_classifier.name:
+            # Made in two processes; a Keras model has no two such layers.
+            backward_classifier.name += "_backward"
         inputs = {
             name: keras.Input((None,), dtype="int32", name=name)
             for name in ("token_ids", "padding_mask")
