@@ -118,10 +118,10 @@ def prepare():
             **options,
             processes=FLAGS.processes,
         )
-    from ulmfit_keras.data import corpus_beam
+    from ulmfit_keras.data.corpus import beam
 
     beam_options = [f"runner={FLAGS.runner}", *FLAGS.beam_options]
-    return corpus_beam.prepare_corpus_on_beam(
+    return beam.prepare_corpus_on_beam(
         FLAGS.output_dir,
         **splits,
         **options,

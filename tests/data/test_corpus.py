@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ulmfit_keras.data import corpus
-from ulmfit_keras.data.corpus import detect_format
-from ulmfit_keras.data.corpus import read_documents
-from ulmfit_keras.data.corpus import read_span
+from ulmfit_keras.data.corpus import documents as corpus
+from ulmfit_keras.data.corpus.documents import detect_format
+from ulmfit_keras.data.corpus.documents import read_documents
+from ulmfit_keras.data.corpus.documents import read_span
 from ulmfit_keras.data.errors import DataError
 
 CORPUS = "= One =\nThe cat.\n\n\n= Two =\nthe dog\n\n"

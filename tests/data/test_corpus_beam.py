@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("apache_beam")
 
-from ulmfit_keras.data import corpus_beam
-from ulmfit_keras.data import corpus_beam_steps
-from ulmfit_keras.data.corpus_preparation import prepare_corpus
+from ulmfit_keras.data.corpus import beam
+from ulmfit_keras.data.corpus import beam_steps
+from ulmfit_keras.data.corpus.preparation import prepare_corpus
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.token_shards import TokenShards
 from ulmfit_keras.text.vocabulary import Vocabulary
@@ -41,9 +41,9 @@ def _contents(folder):
 
 @pytest.mark.parametrize("given", [False, True])
 def test_beam_writes_the_same_bytes(files, monkeypatch, given):
-    monkeypatch.setattr(corpus_beam, "RUN_BYTES", 300)
-    monkeypatch.setattr(corpus_beam_steps, "_WORDS_AT_ONCE", 5)
-    monkeypatch.setattr(corpus_beam_steps, "_TOKENS_AT_ONCE", 30)
+    monkeypatch.setattr(beam, "RUN_BYTES", 300)
+    monkeypatch.setattr(beam_steps, "_WORDS_AT_ONCE", 5)
+    monkeypatch.setattr(beam_steps, "_TOKENS_AT_ONCE", 30)
     options = dict(OPTIONS)
     if given:
         options["tokenizer"] = _Given(Vocabulary([*SPECIAL_TOKENS, "the"]))
@@ -54,7 +54,7 @@ def test_beam_writes_the_same_bytes(files, monkeypatch, given):
         verbose=False,
         **options,
     )
-    manifest = corpus_beam.prepare_corpus_on_beam(
+    manifest = beam.prepare_corpus_on_beam(
         str(files / "beam"),
         [str(files / "train*")],
         valid=[str(files / "valid.txt")],
@@ -78,7 +78,7 @@ def test_wrong_requests_are_told(files):
     train, copy = str(files / "train-0.txt"), files / "copy.txt"
     copy.write_bytes(pathlib.Path(train).read_bytes())
     out = str(files / "out")
-    prepare = corpus_beam.prepare_corpus_on_beam
+    prepare = beam.prepare_corpus_on_beam
     with pytest.raises(ValueError, match="Received: tokenizer='sentence"):
         prepare(out, [train], tokenizer="sentencepiece")
     with pytest.raises(DataError, match="none that match"):

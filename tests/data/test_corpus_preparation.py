@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ulmfit_keras.data import corpus_counts
-from ulmfit_keras.data import corpus_pieces
-from ulmfit_keras.data import corpus_preparation
-from ulmfit_keras.data import corpus_steps
-from ulmfit_keras.data.corpus_manifest import source_names
-from ulmfit_keras.data.corpus_preparation import prepare_corpus
-from ulmfit_keras.data.corpus_shards import plan_shards
-from ulmfit_keras.data.corpus_shards import shard_dtype
-from ulmfit_keras.data.corpus_workers import WorkerPool
+from ulmfit_keras.data.corpus import counts
+from ulmfit_keras.data.corpus import pieces
+from ulmfit_keras.data.corpus import preparation
+from ulmfit_keras.data.corpus import steps
+from ulmfit_keras.data.corpus.manifest import source_names
+from ulmfit_keras.data.corpus.preparation import prepare_corpus
+from ulmfit_keras.data.corpus.shards import plan_shards
+from ulmfit_keras.data.corpus.shards import shard_dtype
+from ulmfit_keras.data.corpus.workers import WorkerPool
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.token_shards import TokenShards
 from ulmfit_keras.text.vocabulary import Vocabulary
@@ -60,8 +60,8 @@ def _contents(folder):
 @pytest.fixture
 def small_work(monkeypatch):
     """Cut the work so that small texts go all ways."""
-    monkeypatch.setattr(corpus_steps, "RUN_BYTES", 300)
-    monkeypatch.setattr(corpus_counts, "WORDS_AT_ONCE", 40)
+    monkeypatch.setattr(steps, "RUN_BYTES", 300)
+    monkeypatch.setattr(counts, "WORDS_AT_ONCE", 40)
 
 
 def _prepare(folder, train, **options):
@@ -112,8 +112,8 @@ def test_documents_round_trip_however_they_are_cut(
             if documents[first:last]
         ]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(corpus_steps, "RUN_BYTES", run_bytes)
-            patch.setattr(corpus_counts, "WORDS_AT_ONCE", at_once)
+            patch.setattr(steps, "RUN_BYTES", run_bytes)
+            patch.setattr(counts, "WORDS_AT_ONCE", at_once)
             patch.setattr(os, "fsync", lambda file: None)  # for speed
             manifest = _prepare(
                 folder / "out",
@@ -222,17 +222,17 @@ def test_finished_work_is_not_done_again(tmp_path, small_work, monkeypatch):
     folder = tmp_path / "out"
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus_steps, "plan_shards", _fail)
+        patch.setattr(steps, "plan_shards", _fail)
         with pytest.raises(_Killed):
             _prepare(folder, train)
-    monkeypatch.setattr(corpus_pieces, "split_words", _fail)
-    monkeypatch.setattr(corpus_pieces, "word_rules_fingerprint", lambda: "")
+    monkeypatch.setattr(pieces, "split_words", _fail)
+    monkeypatch.setattr(pieces, "word_rules_fingerprint", lambda: "")
     with pytest.raises(_Killed):  # other rules: the words must be cut again
         _prepare(folder, train)
     monkeypatch.undo()
-    monkeypatch.setattr(corpus_steps, "RUN_BYTES", 300)
-    corpus_pieces.word_rules_fingerprint()  # is cached
-    monkeypatch.setattr(corpus_pieces, "split_words", _fail)
+    monkeypatch.setattr(steps, "RUN_BYTES", 300)
+    pieces.word_rules_fingerprint()  # is cached
+    monkeypatch.setattr(pieces, "split_words", _fail)
     _prepare(folder, train)
     before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
     _prepare(folder, train)
@@ -243,7 +243,7 @@ def test_shards_of_another_vocabulary_are_written_again(tmp_path, monkeypatch):
     train = [_write(tmp_path / "a.txt", DOCUMENTS)]
     folder, options = tmp_path / "out", {"vocabulary_size": 30}
     with monkeypatch.context() as patch:
-        patch.setattr(corpus_preparation, "make_manifest", _fail)
+        patch.setattr(preparation, "make_manifest", _fail)
         with pytest.raises(_Killed):
             _prepare(folder, train)
     _prepare(folder, train, **options)
@@ -305,7 +305,7 @@ def test_death_of_a_worker_process_is_told():
         for worker in pool._workers:
             worker.kill()
         with pytest.raises(RuntimeError, match="keep|kept"):
-            list(pool.run(corpus_pieces.read_json, [{}]))
+            list(pool.run(pieces.read_json, [{}]))
 
 
 def test_bytes_that_are_not_utf8_are_counted(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ulmfit_keras.data import token_shards
-from ulmfit_keras.data.corpus_preparation import prepare_corpus
+from ulmfit_keras.data.corpus.preparation import prepare_corpus
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.token_shards import TokenShards
 from ulmfit_keras.data.token_stream import TokenStream

@@ -2,16 +2,16 @@
 
 import zlib
 
-from ulmfit_keras.data.corpus import read_documents
-from ulmfit_keras.data.corpus_counts import count_words_between
-from ulmfit_keras.data.corpus_counts import most_frequent
-from ulmfit_keras.data.corpus_counts import plan_counts
-from ulmfit_keras.data.corpus_pieces import plan_runs
-from ulmfit_keras.data.corpus_pieces import tokenize_run
-from ulmfit_keras.data.corpus_shards import measure_piece
-from ulmfit_keras.data.corpus_shards import plan_shards
-from ulmfit_keras.data.corpus_shards import shard_name
-from ulmfit_keras.data.corpus_shards import write_shard
+from ulmfit_keras.data.corpus.counts import count_words_between
+from ulmfit_keras.data.corpus.counts import most_frequent
+from ulmfit_keras.data.corpus.counts import plan_counts
+from ulmfit_keras.data.corpus.documents import read_documents
+from ulmfit_keras.data.corpus.pieces import plan_runs
+from ulmfit_keras.data.corpus.pieces import tokenize_run
+from ulmfit_keras.data.corpus.shards import measure_piece
+from ulmfit_keras.data.corpus.shards import plan_shards
+from ulmfit_keras.data.corpus.shards import shard_name
+from ulmfit_keras.data.corpus.shards import write_shard
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.text.encoders import SentencePieceEncoder
 from ulmfit_keras.text.sentence_piece_training import train_sentencepiece

@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ulmfit_keras.data.corpus import is_compressed
-from ulmfit_keras.data.corpus import read_span
+from ulmfit_keras.data.corpus.documents import is_compressed
+from ulmfit_keras.data.corpus.documents import read_span
 from ulmfit_keras.text import characters
 from ulmfit_keras.text.cleaning import HTML_REPLACEMENTS
 from ulmfit_keras.text.word_splitting import BEGINNING

@@ -20,7 +20,7 @@ import threading
 import time
 import types
 
-_PACKAGE = pathlib.Path(__file__).parents[1]
+_PACKAGE = pathlib.Path(__file__).parents[2]
 _SECONDS_BETWEEN_REPORTS = 0.5
 
 
@@ -161,7 +161,12 @@ def _error(module, name, message):
 
 def _import_bare(folder):
     """Make the package's modules importable without its `__init__` files."""
-    for path in (folder, folder / "data", folder / "text"):
+    for path in (
+        folder,
+        folder / "data",
+        folder / "data" / "corpus",
+        folder / "text",
+    ):
         name = ".".join(path.relative_to(folder.parent).parts)
         package = types.ModuleType(name)
         package.__path__ = [str(path)]

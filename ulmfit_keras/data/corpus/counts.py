@@ -12,8 +12,8 @@ import itertools
 
 import numpy as np
 
-from ulmfit_keras.data.corpus_pieces import load_piece
-from ulmfit_keras.data.corpus_pieces import words_of
+from ulmfit_keras.data.corpus.pieces import load_piece
+from ulmfit_keras.data.corpus.pieces import words_of
 from ulmfit_keras.text.vocabulary import Vocabulary
 
 _HASHES = 1 << 32

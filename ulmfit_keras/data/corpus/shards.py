@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ulmfit_keras.data.corpus_pieces import atomic_file
-from ulmfit_keras.data.corpus_pieces import load_piece
-from ulmfit_keras.data.corpus_pieces import read_json
-from ulmfit_keras.data.corpus_pieces import words_of
-from ulmfit_keras.data.corpus_pieces import write_json
+from ulmfit_keras.data.corpus.pieces import atomic_file
+from ulmfit_keras.data.corpus.pieces import load_piece
+from ulmfit_keras.data.corpus.pieces import read_json
+from ulmfit_keras.data.corpus.pieces import words_of
+from ulmfit_keras.data.corpus.pieces import write_json
 from ulmfit_keras.text.encoders import SentencePieceEncoder
 from ulmfit_keras.text.vocabulary import Vocabulary
 from ulmfit_keras.text.word_splitting import UNKNOWN

@@ -5,23 +5,23 @@ import pathlib
 import re
 import shutil
 
-from ulmfit_keras.data.corpus import detect_format
-from ulmfit_keras.data.corpus_manifest import MANIFEST_FILE
-from ulmfit_keras.data.corpus_manifest import MODEL_FILE
-from ulmfit_keras.data.corpus_manifest import VOCABULARY_FILE
-from ulmfit_keras.data.corpus_manifest import check_contents
-from ulmfit_keras.data.corpus_manifest import check_paths
-from ulmfit_keras.data.corpus_manifest import make_manifest
-from ulmfit_keras.data.corpus_manifest import make_settings
-from ulmfit_keras.data.corpus_pieces import read_json
-from ulmfit_keras.data.corpus_pieces import word_rules_fingerprint
-from ulmfit_keras.data.corpus_pieces import write_json
-from ulmfit_keras.data.corpus_progress import WatchedPool
-from ulmfit_keras.data.corpus_shards import file_sha256
-from ulmfit_keras.data.corpus_steps import learn_tokenizer
-from ulmfit_keras.data.corpus_steps import tokenize_sources
-from ulmfit_keras.data.corpus_steps import write_shards
-from ulmfit_keras.data.corpus_workers import WorkerPool
+from ulmfit_keras.data.corpus.documents import detect_format
+from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE
+from ulmfit_keras.data.corpus.manifest import MODEL_FILE
+from ulmfit_keras.data.corpus.manifest import VOCABULARY_FILE
+from ulmfit_keras.data.corpus.manifest import check_contents
+from ulmfit_keras.data.corpus.manifest import check_paths
+from ulmfit_keras.data.corpus.manifest import make_manifest
+from ulmfit_keras.data.corpus.manifest import make_settings
+from ulmfit_keras.data.corpus.pieces import read_json
+from ulmfit_keras.data.corpus.pieces import word_rules_fingerprint
+from ulmfit_keras.data.corpus.pieces import write_json
+from ulmfit_keras.data.corpus.progress import WatchedPool
+from ulmfit_keras.data.corpus.shards import file_sha256
+from ulmfit_keras.data.corpus.steps import learn_tokenizer
+from ulmfit_keras.data.corpus.steps import tokenize_sources
+from ulmfit_keras.data.corpus.steps import write_shards
+from ulmfit_keras.data.corpus.workers import WorkerPool
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.errors import listing
 from ulmfit_keras.text.encoders import SentencePieceEncoder

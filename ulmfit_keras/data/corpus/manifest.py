@@ -3,8 +3,8 @@
 import collections
 import os
 
-from ulmfit_keras.data.corpus_pieces import word_rules_fingerprint
-from ulmfit_keras.data.corpus_shards import shard_dtype
+from ulmfit_keras.data.corpus.pieces import word_rules_fingerprint
+from ulmfit_keras.data.corpus.shards import shard_dtype
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.errors import listing
 

@@ -20,11 +20,11 @@ from apache_beam.pvalue import AsDict
 from apache_beam.pvalue import AsList
 from apache_beam.pvalue import AsSingleton
 
-from ulmfit_keras.data import corpus_beam_steps as steps
-from ulmfit_keras.data.corpus_manifest import MANIFEST_FILE
-from ulmfit_keras.data.corpus_manifest import check_paths
-from ulmfit_keras.data.corpus_manifest import make_settings
-from ulmfit_keras.data.corpus_pieces import plan_runs
+from ulmfit_keras.data.corpus import beam_steps as steps
+from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE
+from ulmfit_keras.data.corpus.manifest import check_paths
+from ulmfit_keras.data.corpus.manifest import make_settings
+from ulmfit_keras.data.corpus.pieces import plan_runs
 from ulmfit_keras.data.errors import DataError
 
 RUN_BYTES = 1 << 26

@@ -1,4 +1,4 @@
-"""What the workers of the Beam pipeline do; see `corpus_beam`."""
+"""What the workers of the Beam pipeline do; see `beam`."""
 
 import collections
 import contextlib
@@ -10,17 +10,17 @@ import numpy as np
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from ulmfit_keras.data.corpus import detect_format
-from ulmfit_keras.data.corpus_manifest import MANIFEST_FILE
-from ulmfit_keras.data.corpus_manifest import VOCABULARY_FILE
-from ulmfit_keras.data.corpus_manifest import check_contents
-from ulmfit_keras.data.corpus_manifest import make_manifest
-from ulmfit_keras.data.corpus_pieces import json_bytes
-from ulmfit_keras.data.corpus_pieces import read_run
-from ulmfit_keras.data.corpus_shards import plan_shards
-from ulmfit_keras.data.corpus_shards import shard_dtype
-from ulmfit_keras.data.corpus_shards import shard_header
-from ulmfit_keras.data.corpus_shards import shard_name
+from ulmfit_keras.data.corpus.documents import detect_format
+from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE
+from ulmfit_keras.data.corpus.manifest import VOCABULARY_FILE
+from ulmfit_keras.data.corpus.manifest import check_contents
+from ulmfit_keras.data.corpus.manifest import make_manifest
+from ulmfit_keras.data.corpus.pieces import json_bytes
+from ulmfit_keras.data.corpus.pieces import read_run
+from ulmfit_keras.data.corpus.shards import plan_shards
+from ulmfit_keras.data.corpus.shards import shard_dtype
+from ulmfit_keras.data.corpus.shards import shard_header
+from ulmfit_keras.data.corpus.shards import shard_name
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.text.vocabulary import Vocabulary
 from ulmfit_keras.text.word_splitting import BEGINNING

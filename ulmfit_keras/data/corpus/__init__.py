@@ -1,0 +1,1 @@
+"""Prepare general text for pretraining: token ids on disk."""
