@@ -43,6 +43,13 @@ def load_classifier():
         return keras.saving.load_model(FLAGS.model, compile=False)
     if (pathlib.Path(FLAGS.model) / "backward").is_dir():
         return models.BidirectionalTextClassifier.from_preset(FLAGS.model)
+    task = pathlib.Path(FLAGS.model, "task.json")
+    if not task.is_file() or "TextClassifier" not in task.read_text("utf-8"):
+        raise ValueError(
+            "--model must be a trained classifier: the model.keras that "
+            "classify_text leaves, or a folder written by its "
+            f"`save_to_preset`. Received: {FLAGS.model}"
+        )
     return models.AWDLSTMTextClassifier.from_preset(FLAGS.model)
 
 

@@ -83,6 +83,13 @@ def _one_class(folder):
     return path
 
 
+def test_only_classifiers_are_exported(run_recipe, presets, tmp_path):
+    run = run_recipe(
+        "export_savedmodel", model=presets / "forward", output_dir=tmp_path
+    )
+    assert_message(run.code, run.stderr, ["trained classifier", "forward"])
+
+
 def test_fewer_rows_than_classes(run_recipe, options, tmp_path):
     path = tmp_path / "many.csv"
     rows = [f"text {i},class {i % 8}\n" for i in range(40)]
