@@ -7,6 +7,7 @@ import lzma
 import tempfile
 
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -127,6 +128,7 @@ def test_any_cut_of_a_file_gives_its_documents(lines, cuts, line, document):
         assert "".join(text.split()) == "".join(kept.split())
 
 
+@example(" aaéé日\U0001f600\U0001f600")
 @given(st.text(alphabet="aé日\U0001f600 \n", min_size=1, max_size=200))
 def test_long_documents_are_cut_between_characters(text):
     lines = io.BytesIO(text.encode())

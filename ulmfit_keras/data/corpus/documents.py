@@ -181,7 +181,8 @@ def _raw_documents(lines, form, inside, last, path):
                 "bytes of JSON. Write one document a line. Received: a line "
                 f"that begins with {parts[0][:80]!r}"
             )
-        if form != JSON_LINES and size > MAX_DOCUMENT_BYTES:
+        # More than once where a cut takes little off.
+        while form != JSON_LINES and size > MAX_DOCUMENT_BYTES:
             data = b"".join(parts)
             cut = _cut(data)
             yield data[:cut]
