@@ -1,12 +1,13 @@
 """A folder that holds the state of a training run, through any crash."""
 
-import hashlib
 import json
 import os
 import pathlib
 import warnings
 
 import numpy as np
+
+from ulmfit_keras.checksums import file_sha256
 
 _INDEX = "checkpoints.json"
 
@@ -45,7 +46,7 @@ class CheckpointFolder:
             np.savez(file, metadata=np.array(json.dumps(metadata)), **named)
 
         self._write(name, write)
-        entry = {"file": name, "sha256": _sha256(self.path / name)}
+        entry = {"file": name, "sha256": file_sha256(self.path / name)}
         kept = [entry] + [old for old in index if old["file"] != name][:1]
         text = json.dumps(kept, indent=1)
         self._write(_INDEX, lambda file: file.write(text.encode()))
@@ -63,7 +64,7 @@ class CheckpointFolder:
         index = self._index()
         for entry in index:
             path = self.path / entry["file"]
-            if path.is_file() and _sha256(path) == entry["sha256"]:
+            if path.is_file() and file_sha256(path) == entry["sha256"]:
                 with np.load(path, allow_pickle=False) as file:
                     metadata = json.loads(str(file["metadata"]))
                     arrays = [file[str(i)] for i in range(len(file.files) - 1)]
@@ -108,8 +109,3 @@ class CheckpointFolder:
             os.replace(partial, self.path / name)
         finally:
             partial.unlink(missing_ok=True)
-
-
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,9 +8,9 @@ import pathlib
 
 import numpy as np
 
+from ulmfit_keras.checksums import file_sha256
 from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE
 from ulmfit_keras.data.corpus.manifest import MANIFEST_VERSION
-from ulmfit_keras.data.corpus.shards import file_sha256
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.text.vocabulary import Vocabulary
 from ulmfit_keras.text.word_splitting import BEGINNING

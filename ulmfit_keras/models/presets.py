@@ -1,11 +1,12 @@
 """Where presets are found, and how their files are checked."""
 
-import hashlib
 import json
 import os
 import pathlib
 
 import keras
+
+from ulmfit_keras.checksums import file_sha256
 
 PRESETS_DIR = pathlib.Path(__file__).parents[2] / "saved_models"
 CHECKSUMS_FILE = "SHA256SUMS"
@@ -49,7 +50,7 @@ def write_checksums(folder):
     """
     folder = pathlib.Path(folder)
     lines = [
-        f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n"
+        f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n"
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != CHECKSUMS_FILE
     ]
@@ -71,19 +72,13 @@ def check_files(folder):
     for line in sums.read_text(encoding="utf-8").splitlines():
         expected, name = line.split(maxsplit=1)
         path = sums.parent / name
-        found = sha256(path) if path.is_file() else "no file"
+        found = file_sha256(path) if path.is_file() else "no file"
         if found != expected:
             raise ValueError(
                 f"{path} must have the SHA-256 {expected} that {sums} names. "
                 "It was damaged or changed; get the preset again, or delete "
                 f"{CHECKSUMS_FILE} if you changed it. Received: {found}"
             )
-
-
-def sha256(path):
-    """The SHA-256 of a file, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _name_dtype_of_weights(folder):

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 
+from ulmfit_keras.checksums import file_sha256
 from ulmfit_keras.data.corpus.documents import detect_format
 from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE
 from ulmfit_keras.data.corpus.manifest import MODEL_FILE
@@ -17,7 +18,6 @@ from ulmfit_keras.data.corpus.pieces import read_json
 from ulmfit_keras.data.corpus.pieces import word_rules_fingerprint
 from ulmfit_keras.data.corpus.pieces import write_json
 from ulmfit_keras.data.corpus.progress import WatchedPool
-from ulmfit_keras.data.corpus.shards import file_sha256
 from ulmfit_keras.data.corpus.steps import learn_tokenizer
 from ulmfit_keras.data.corpus.steps import tokenize_sources
 from ulmfit_keras.data.corpus.steps import write_shards

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ulmfit_keras.checksums import file_sha256
 from ulmfit_keras.data.corpus.pieces import atomic_file
 from ulmfit_keras.data.corpus.pieces import load_piece
 from ulmfit_keras.data.corpus.pieces import read_json
@@ -28,12 +29,6 @@ from ulmfit_keras.text.vocabulary import Vocabulary
 from ulmfit_keras.text.word_splitting import UNKNOWN
 
 _TOKENS_AT_ONCE = 1 << 20
-
-
-def file_sha256(path):
-    """The SHA-256 of a file, as hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _WordTable(NamedTuple):
