@@ -15,7 +15,7 @@ from keras import ops
 
 def wait_for(values):
     """Return when an array that a backend computes is there."""
-    return ops.convert_to_numpy(values)
+    return ops.convert_to_numpy(ops.cast(values, "float32"))
 
 
 def seconds(function, repeats, warm_up=2):
