@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from ulmfit_keras.evaluation.checks import column
 from ulmfit_keras.evaluation.metrics import prediction_metrics
 from ulmfit_keras.text.cleaning import replace_html
 
@@ -35,7 +36,7 @@ def tfidf_baseline(
 
     Args:
         train_texts: list of str.
-        train_truth: int [N] class indices, 0/1 [N, C] or float [N].
+        train_truth: int [N] class indices, 0/1 [N, C], or float [N] or [N, 1].
         test_texts: list of str.
         test_truth: as `train_truth`.
         labels: the C class names; not used by a regression.
@@ -52,12 +53,12 @@ def tfidf_baseline(
     train_truth = np.asarray(train_truth)
     train, test = _features(train_texts, test_texts)
     if problem_type == "regression":
-        predictions = _ridge(train, train_truth, test, strength)
+        predictions = _ridge(train, column(train_truth), test, strength)
     elif problem_type == "multi_label":
         predictions = np.stack(
             [
-                _probabilities(train, column, test, 2, strength, seed)[:, 1]
-                for column in train_truth.T
+                _probabilities(train, given, test, 2, strength, seed)[:, 1]
+                for given in train_truth.T.astype(int)
             ],
             axis=-1,
         )

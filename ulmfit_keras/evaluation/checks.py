@@ -4,6 +4,7 @@ import numpy as np
 
 
 def column(values):
+    """The numbers of a regression, [N] or [N, 1], as float64 [N]."""
     values = np.asarray(values, "float64")
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
 

@@ -18,7 +18,7 @@ def prediction_metrics(truth, predictions, labels=None, problem_type=None):
     """The metrics that suit a kind of problem.
 
     Args:
-        truth: int [N] class indices, 0/1 [N, C] or float [N].
+        truth: int [N] class indices, 0/1 [N, C], or float [N] or [N, 1].
         predictions: float [N, C] probabilities, or [N] or [N, 1] values.
         labels: the C class names; not used by a regression.
         problem_type: `"single_label"` (the default), `"multi_label"` or
@@ -233,7 +233,7 @@ def regression_metrics(truth, predictions):
     """Metrics of a model that gives each row a number.
 
     Args:
-        truth: float [N].
+        truth: float [N] or [N, 1].
         predictions: float [N] or [N, 1].
 
     Returns:

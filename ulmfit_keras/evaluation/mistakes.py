@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ulmfit_keras.evaluation.checks import column
 from ulmfit_keras.evaluation.metrics import wrong_rows
 
 
@@ -20,7 +21,7 @@ def confident_mistakes(
 
     Args:
         texts: the N texts.
-        truth: int [N] class indices, 0/1 [N, C] or float [N].
+        truth: int [N] class indices, 0/1 [N, C], or float [N] or [N, 1].
         predictions: float [N, C] probabilities, or [N] or [N, 1] values.
         problem_type: `"single_label"`: wrong rows by the probability of the
             wrong class; `"multi_label"`: by that of the worst decision;
@@ -33,9 +34,8 @@ def confident_mistakes(
     """
     truth, predictions = np.asarray(truth), np.asarray(predictions)
     if problem_type == "regression":
-        distance = np.abs(truth - predictions.reshape(truth.shape))
         rows = np.arange(len(truth))
-        score = distance
+        score = np.abs(column(truth) - column(predictions))
     else:
         rows = np.flatnonzero(
             wrong_rows(truth, predictions, problem_type, thresholds)

@@ -63,7 +63,7 @@ def write_report(
             in one step.
         title: str, the page's heading.
         texts: the N test texts, list of str.
-        truth: int [N] class indices, 0/1 [N, C] or float [N].
+        truth: int [N] class indices, 0/1 [N, C], or float [N] or [N, 1].
         predictions: float [N, C] probabilities, or [N] or [N, 1] values.
         metrics: their `prediction_metrics`; `seconds` and `train_rows` are
             shown if present.

@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+
 from ulmfit_keras.evaluation.markup import escape
 from ulmfit_keras.evaluation.markup import number
 from ulmfit_keras.evaluation.markup import percent
@@ -165,10 +167,10 @@ def answer_chips(
         A list of (text, CSS class).
     """
     if problem_type == "regression":
-        value = float(prediction.reshape(-1)[0])
+        truth, prediction = (float(np.ravel(x)[0]) for x in (truth, prediction))
         return [
-            (f"truth {number(float(truth))}", "right"),
-            (f"predicted {number(value)}", "wrong"),
+            (f"truth {number(truth)}", "right"),
+            (f"predicted {number(prediction)}", "wrong"),
         ]
     if problem_type == "multi_label":
         given = prediction >= thresholds

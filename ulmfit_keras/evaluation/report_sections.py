@@ -3,6 +3,7 @@
 import numpy as np
 
 from ulmfit_keras.evaluation import plots
+from ulmfit_keras.evaluation.checks import column
 from ulmfit_keras.evaluation.markup import duration
 from ulmfit_keras.evaluation.markup import escape
 from ulmfit_keras.evaluation.markup import number
@@ -97,7 +98,7 @@ def values(truth, predictions, metrics):
     if metrics["problem_type"] != "regression":
         return ""
     lead = tag("p", "On the dashed line a prediction is right.")
-    return lead + plots.scatter(truth, predictions.reshape(truth.shape))
+    return lead + plots.scatter(column(truth), column(predictions))
 
 
 def confidence(metrics, baseline):

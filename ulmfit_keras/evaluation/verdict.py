@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ulmfit_keras.evaluation.checks import column
 from ulmfit_keras.evaluation.comparison import compare_distances
 from ulmfit_keras.evaluation.comparison import compare_mistakes
 from ulmfit_keras.evaluation.markup import number
@@ -16,7 +17,7 @@ def compare(truth, predictions, baseline_predictions, metrics, baseline):
     """Compare a model and a baseline row by row.
 
     Args:
-        truth: int [N] class indices, 0/1 [N, C] or float [N].
+        truth: int [N] class indices, 0/1 [N, C], or float [N] or [N, 1].
         predictions: the model's, as `prediction_metrics` takes them.
         baseline_predictions: the baseline's.
         metrics: the model's `prediction_metrics`.
@@ -27,10 +28,9 @@ def compare(truth, predictions, baseline_predictions, metrics, baseline):
         regression.
     """
     if metrics["problem_type"] == "regression":
-        truth = np.asarray(truth, "float64")
         return compare_distances(
             *(
-                np.abs(np.asarray(p, "float64").reshape(truth.shape) - truth)
+                np.abs(column(p) - column(truth))
                 for p in (predictions, baseline_predictions)
             )
         )

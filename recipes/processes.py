@@ -1,0 +1,142 @@
+"""Child processes of benchmarks: run, measured and compared.
+
+Only Python's standard library is imported, so that a process of another
+environment can import it, too.
+"""
+
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_KIB_PER_MIB = 2**10
+
+
+def run(command, **variables):
+    """Run a program and read what it found.
+
+    Args:
+        command: list of str; it is run where `recipes` can be imported.
+        **variables: its environment variables. Default to those of this
+            process.
+
+    Returns:
+        The JSON object that is the last line of its stdout.
+
+    Raises:
+        RuntimeError: if it fails or prints no such line, with the end of
+            what it wrote to stderr.
+        OSError: if there is no such program.
+    """
+    result = subprocess.run(
+        command,
+        cwd=_ROOT,
+        env=variables or None,
+        capture_output=True,
+        text=True,
+    )
+    try:
+        if result.returncode == 0:
+            return json.loads(result.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        pass
+    raise RuntimeError(
+        "A process of the benchmark must end with code 0 and a line of JSON. "
+        f"It wrote\n{result.stderr[-4000:]}\nReceived: code "
+        f"{result.returncode} and the line {result.stdout[-200:]!r} of "
+        f"{command}"
+    )
+
+
+def take_turns(programs, rounds, **variables):
+    """Run programs one after the other, round by round.
+
+    What else a machine does comes and goes; so all of them meet it.
+
+    Args:
+        programs: dict from names to commands.
+        rounds: how often each is run.
+        **variables: see `run`.
+
+    Returns:
+        A dict from names to lists of what `run` returned.
+    """
+    results = {name: [] for name in programs}
+    for number in range(1, rounds + 1):
+        for name, command in programs.items():
+            results[name].append(run(command, **variables))
+            found = json.dumps(results[name][-1])
+            print(f"  round {number}, {name}: {found}", flush=True)
+    return results
+
+
+def compare(results):
+    """The medians of two programs and their ratios.
+
+    Args:
+        results: dict from two names to lists of dicts, as `take_turns`
+            returns it. Values that are no numbers are left out.
+
+    Returns:
+        A dict with the medians of each program by its name, and in "ratio"
+        the first one's medians over the second one's, of what both measure.
+    """
+    medians = {
+        name: {
+            key: _rounded(statistics.median(run[key] for run in runs))
+            for key, value in runs[0].items()
+            if isinstance(value, (int, float))
+        }
+        for name, runs in results.items()
+    }
+    first, second = medians.values()
+    ratio = {key: _rounded(first[key] / second[key]) for key in second}
+    return {**medians, "ratio": ratio}
+
+
+def seconds(function, repeats, warm_up=2):
+    """Seconds that each call of a function took, after a few untimed ones."""
+    for _ in range(warm_up):
+        function()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return times
+
+
+def resident_memory_mib():
+    """The resident memory of this process now, in MiB.
+
+    Where the system does not tell, the largest one so far.
+    """
+    return _status("VmRSS") or peak_memory_mib()
+
+
+def peak_memory_mib():
+    """The largest resident memory of this process so far, in MiB."""
+    # On Linux `ru_maxrss` is at least that of the process that started this
+    # one.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_MIB
+    if sys.platform == "darwin":
+        peak /= 2**10
+    return _status("VmHWM") or round(peak, 1)
+
+
+def _status(name):
+    """A figure that Linux keeps about this process, in MiB, or None."""
+    try:
+        lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return round(int(found[0]) / _KIB_PER_MIB, 1) if found else None
+
+
+def _rounded(value):
+    return float(f"{value:.6g}")

@@ -1,0 +1,68 @@
+"""The benchmarks at sizes that take seconds: what they print adds up."""
+
+import keras
+import pytest
+
+
+def test_language_model_benchmark(run_recipe, tmp_path):
+    words, size, units = 50, 6, 10
+    summary = run_recipe(
+        "bench_language_model",
+        precision="float32",
+        batch_size=4,
+        bptt=5,
+        vocabulary_size=words,
+        embedding_dim=size,
+        hidden_dim=units,
+        num_layers=2,
+        steps=3,
+        output_dir=tmp_path,
+    ).summary
+    lstms = [(size, units), (units, size)]
+    weights = sum(4 * n * (m + n) for m, n in lstms)
+    biases = 4 * (units + size)
+    assert summary["parameters"] == words * (size + 1) + weights + biases
+    step = summary["step_seconds"]
+    assert summary["train_tokens_per_second"] == pytest.approx(
+        4 * 5 / step, rel=0.01
+    )
+    flops = 3 * 4 * 5 * 2 * (weights + words * size)
+    assert summary["achieved_gflops"] == pytest.approx(
+        flops / step / 1e9, abs=0.05
+    )
+    assert summary["forward_tokens_per_second"] > 0
+    assert summary["gemm_peak_gflops"] > 0
+    assert summary["peak_memory_mib"] > 50
+    assert summary["backend"] == keras.backend.backend()
+    assert summary["precision"] == "float32"
+
+
+def test_classifier_benchmark(run_recipe, presets, tmp_path):
+    summary = run_recipe(
+        "bench_classifier",
+        preset=presets / "forward",
+        batch_size=2,
+        train_length=6,
+        steps=1,
+        repeats=2,
+        lengths="4,7",
+        batch_sizes="1,3",
+        output_dir=tmp_path,
+    ).summary
+    steps = summary["step_seconds_by_unfrozen_groups"]
+    assert len(steps) == 4  # the head, two LSTM layers, the word vectors
+    assert summary["head_only_speedup"] == pytest.approx(
+        steps[-1] / steps[0], abs=0.01
+    )
+    rows = summary["predictions"]
+    assert [(row["length"], row["batch_size"]) for row in rows] == [
+        (4, 1),
+        (4, 3),
+        (7, 1),
+        (7, 3),
+    ]
+    for row in rows:
+        assert 0 < row["p50_seconds"] <= row["p95_seconds"]
+        assert row["documents_per_second"] == pytest.approx(
+            row["batch_size"] / row["p50_seconds"], rel=0.01
+        )
