@@ -32,6 +32,9 @@ flags.DEFINE_integer("steps", 10, "Timed training steps.")
 flags.DEFINE_integer(
     "num_sampled", 0, "Words in a sampled softmax; 0 for the exact one."
 )
+flags.DEFINE_integer(
+    "chunk_size", 0, "Tokens in a chunk of the exact softmax; 0 for all."
+)
 
 
 def main(_):
@@ -56,6 +59,7 @@ def main(_):
         language_model,
         FLAGS.batch_size,
         num_sampled=FLAGS.num_sampled or None,
+        chunk_size=FLAGS.chunk_size or None,
     )
     stage = settings.LANGUAGE_MODEL_SETTINGS["paper"]
     trainer.compile(

@@ -8,6 +8,8 @@ from ulmfit_keras.layers import ActivationRegularization
 from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
+from ulmfit_keras.models.training_memory import out_of_memory_advice
+from ulmfit_keras.models.training_memory import training_memory
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
@@ -89,19 +91,48 @@ class StreamLanguageModel(keras.Model):
         )
         self.built = True
 
-    def fit(self, x, *, callbacks=(), **kwargs):
+    def fit(self, x, *, verbose="auto", callbacks=(), **kwargs):
         """As `keras.Model.fit` on a `TokenStream`, in the stream's order.
 
         Keras would shuffle the batches, and the state would be carried into
         text that does not follow. It also ends an epoch of the stream when
         it builds the optimizer, so each epoch is set where it begins. To end
         Keras' epochs within a pass give the stream `steps_per_epoch`.
+
+        Raises:
+            MemoryError: if memory runs out; it names ways out. What a step
+                is expected to take is printed before (not with `verbose=0`).
         """
+        memory = self.describe_memory(int(max(x.lengths)))
+        if verbose:
+            print(memory)
         follow = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: setattr(x, "epoch", epoch)
         )
         kwargs["shuffle"] = False
-        return super().fit(x, callbacks=[follow, *callbacks], **kwargs)
+        with out_of_memory_advice(memory):
+            return super().fit(
+                x, verbose=verbose, callbacks=[follow, *callbacks], **kwargs
+            )
+
+    def describe_memory(self, num_steps):
+        """What a training step takes, see `training_memory`, in a line."""
+        parts = training_memory(
+            self.language_model,
+            self.batch_size,
+            num_steps,
+            self.num_sampled,
+            self.chunk_size,
+        )
+        named = ", ".join(
+            f"{part} {size / 2**30:.2f}" for part, size in parts.items()
+        )
+        words = self.num_sampled or self.language_model.backbone.vocabulary_size
+        return (
+            f"Batches of {self.batch_size} × {num_steps} tokens, {words:,} "
+            "words in the softmax: a step takes about "
+            f"{sum(parts.values()) / 2**30:.1f} GiB ({named})"
+        )
 
     def call(self, inputs, training=False):
         carried = self.training_state if training else self.evaluation_state
