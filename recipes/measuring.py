@@ -3,14 +3,15 @@
 It imports Keras, so recipes import it after `common.start()`.
 """
 
-import resource
 import statistics
-import sys
 import time
 
 import keras
 import numpy as np
 from keras import ops
+
+from recipes import processes
+from recipes.processes import peak_memory_mib as peak_memory_mib
 
 
 def wait_for(values):
@@ -19,15 +20,11 @@ def wait_for(values):
 
 
 def seconds(function, repeats, warm_up=2):
-    """Seconds that each call of a function took, after a few untimed ones."""
-    for _ in range(warm_up):
-        wait_for(function())
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        wait_for(function())
-        times.append(time.perf_counter() - started)
-    return times
+    """Seconds until the array that each call of a function returns is there.
+
+    A few calls before are not timed.
+    """
+    return processes.seconds(lambda: wait_for(function()), repeats, warm_up)
 
 
 def median(values):
@@ -43,12 +40,6 @@ def gemm_peak_gflops(dtype, size=2048, repeats=9):
     )
     times = seconds(lambda: ops.matmul(a, b)[0, 0], repeats)
     return median([2 * size**3 / t / 1e9 for t in times])
-
-
-def peak_memory_mib():
-    """The largest resident memory of this process so far, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
 def model_flops(backbone, output_words):

@@ -12,17 +12,16 @@ import subprocess
 import sys
 import time
 
-_ROOT = pathlib.Path(__file__).parents[1]
 _KIB_PER_MIB = 2**10
 
 
-def run(command, **variables):
+def run(command, environment=None):
     """Run a program and read what it found.
 
     Args:
-        command: list of str; it is run where `recipes` can be imported.
-        **variables: its environment variables. Default to those of this
-            process.
+        command: list of str.
+        environment: dict, its environment variables. Defaults to those of
+            this process.
 
     Returns:
         The JSON object that is the last line of its stdout.
@@ -33,11 +32,7 @@ def run(command, **variables):
         OSError: if there is no such program.
     """
     result = subprocess.run(
-        command,
-        cwd=_ROOT,
-        env=variables or None,
-        capture_output=True,
-        text=True,
+        command, env=environment, capture_output=True, text=True
     )
     try:
         if result.returncode == 0:
@@ -52,7 +47,7 @@ def run(command, **variables):
     )
 
 
-def take_turns(programs, rounds, **variables):
+def take_turns(programs, rounds, environment=None):
     """Run programs one after the other, round by round.
 
     What else a machine does comes and goes; so all of them meet it.
@@ -60,7 +55,7 @@ def take_turns(programs, rounds, **variables):
     Args:
         programs: dict from names to commands.
         rounds: how often each is run.
-        **variables: see `run`.
+        environment: see `run`.
 
     Returns:
         A dict from names to lists of what `run` returned.
@@ -68,7 +63,7 @@ def take_turns(programs, rounds, **variables):
     results = {name: [] for name in programs}
     for number in range(1, rounds + 1):
         for name, command in programs.items():
-            results[name].append(run(command, **variables))
+            results[name].append(run(command, environment))
             found = json.dumps(results[name][-1])
             print(f"  round {number}, {name}: {found}", flush=True)
     return results
@@ -94,7 +89,11 @@ def compare(results):
         for name, runs in results.items()
     }
     first, second = medians.values()
-    ratio = {key: _rounded(first[key] / second[key]) for key in second}
+    ratio = {
+        key: _rounded(value / second[key])
+        for key, value in first.items()
+        if key in second
+    }
     return {**medians, "ratio": ratio}
 
 
