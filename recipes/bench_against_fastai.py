@@ -9,8 +9,8 @@ Hardware, minutes, result: see docs/RESULTS.md.
 
 Both sides have the same sizes, read the same data and take turns, each time
 in a new process: ours, fastai's, ours, … Both run on the processor, a
-graphics card is hidden from them. --precision is ours; fastai, which has no
-other on a processor, computes in float32. Weights are random.
+graphics card is hidden from them. --precision and --chunk_size are ours;
+fastai computes in float32 and has no chunks. Weights are random.
 
 What is compared:
 - training: tokens a second of a language model on random tokens, from the
@@ -53,8 +53,8 @@ from recipes import common
 from recipes import processes
 
 PARTS = ["training", "memory", "prediction", "single_text"]
-# Options of both sides, by the names of `bench_language_model`.
-SIZES = (
+# Options that are handed on, by the names of `bench_language_model`.
+HANDED_ON = (
     "embedding_dim",
     "hidden_dim",
     "num_layers",
@@ -62,6 +62,7 @@ SIZES = (
     "batch_size",
     "bptt",
     "steps",
+    "chunk_size",
 )
 SENTENCE = "This film was far better than I had expected it."
 
@@ -85,6 +86,9 @@ flags.DEFINE_integer(
 flags.DEFINE_integer("batch_size", 64, "Rows or documents in a batch.")
 flags.DEFINE_integer("bptt", 70, "Window length in tokens.")
 flags.DEFINE_integer("steps", 10, "Timed training steps.", lower_bound=1)
+flags.DEFINE_integer(
+    "chunk_size", 0, "Tokens in a chunk of our exact softmax; 0 for all."
+)
 flags.DEFINE_string(
     "texts",
     None,
@@ -188,7 +192,7 @@ def programs(part, settings, options):
     message = json.dumps({**settings, "part": part})
     if part == "training":
         ours = ["recipes.bench_language_model"] + [
-            f"--{name}={settings[name]}" for name in SIZES
+            f"--{name}={settings[name]}" for name in HANDED_ON
         ]
     else:
         ours = ["recipes.keras_side", f"--settings={message}"]
@@ -203,7 +207,9 @@ def main(_):
     output_dir = common.start()
     import keras
 
-    settings = {name: FLAGS[name].value for name in (*SIZES, "repeats", "seed")}
+    settings = {
+        name: FLAGS[name].value for name in (*HANDED_ON, "repeats", "seed")
+    }
     settings["text"] = SENTENCE
     if {"prediction", "single_text"} & set(FLAGS.parts):
         settings.update(write_documents(output_dir))

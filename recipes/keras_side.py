@@ -44,7 +44,9 @@ def memory(settings):
 
     before = processes.resident_memory_mib()
     trainer = models.StreamLanguageModel(
-        models.AWDLSTMCausalLM(make_backbone(settings)), settings["batch_size"]
+        models.AWDLSTMCausalLM(make_backbone(settings)),
+        settings["batch_size"],
+        chunk_size=settings["chunk_size"] or None,
     )
     trainer.compile(keras.optimizers.Adam())
     ids = np.random.default_rng(settings["seed"]).integers(
