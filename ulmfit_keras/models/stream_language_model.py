@@ -32,8 +32,8 @@ class StreamLanguageModel(keras.Model):
         beta: weight of temporal activation regularization. Defaults to 1.
         num_sampled: train on a softmax over this many sampled words, see
             `sampled_softmax_loss`. Defaults to None, the exact softmax.
-            Evaluation is exact always; the perplexity of a sampled training
-            epoch is NaN, since nothing exact was measured.
+            Evaluation is exact always; sampled training reports no
+            perplexity, since nothing exact was measured.
         chunk_size: int, compute the exact softmax for so many tokens at a
             time, in memory that does not grow with the batch; see
             `chunked_cross_entropy`. Defaults to None: all at once.
@@ -74,6 +74,7 @@ class StreamLanguageModel(keras.Model):
         self.chunk_size = chunk_size
         self.regularization = ActivationRegularization(alpha, beta)
         self.perplexity = Perplexity()
+        self.exact = True
         self.seed_generator = keras.random.SeedGenerator()
         size = language_model.backbone.state_size
         self.training_state, self.evaluation_state = (
@@ -186,10 +187,18 @@ class StreamLanguageModel(keras.Model):
                 targets, ops.cast(logits, "float32"), from_logits=True
             )
             total = ops.sum(losses * counted)
-        if not (training and self.num_sampled):
+        self.exact = not (training and self.num_sampled)
+        if self.exact:
             self.perplexity.update_state(total, num_tokens)
         loss = total / ops.maximum(num_tokens, 1.0)
         return loss + sum(self.losses)
+
+    def get_metrics_result(self):
+        # Keras asks right after each `compute_loss` that it traces, or runs.
+        results = super().get_metrics_result()
+        if not self.exact:
+            del results[self.perplexity.name]
+        return results
 
     def layer_groups(self):
         return self.language_model.layer_groups()
