@@ -84,9 +84,10 @@ def define_stage_flags():
     flags.DEFINE_string("preset", "awd_lstm_small_en", "Language model.")
     flags.DEFINE_enum(
         "settings",
-        "paper",
-        ["paper", "fastai"],
-        "Hyper-parameters: of the paper, or of the scripts released with it.",
+        "small",
+        ["paper", "fastai", "small"],
+        "Hyper-parameters: of the paper, of the scripts released with it, or "
+        "those found for the default preset.",
     )
     flags.DEFINE_integer(
         "batch_size", None, "In place of the setting's.", lower_bound=1
@@ -101,9 +102,8 @@ def define_language_model_flags():
     flags.DEFINE_float("lm_learning_rate", None, "In place of the setting's.")
     flags.DEFINE_float(
         "lm_dropout_multiplier",
-        0.3,
-        "Scales all dropout rates of stage 2, which were published for a "
-        "model four times as large as the default preset.",
+        None,
+        "Scales all dropout rates of stage 2, in place of the setting's.",
     )
     flags.DEFINE_integer(
         "num_sampled",
@@ -137,8 +137,8 @@ def define_classifier_flags():
     )
     flags.DEFINE_float(
         "classifier_dropout_multiplier",
-        0.5,
-        "Scales all dropout rates of stage 3, as for stage 2.",
+        None,
+        "Scales all dropout rates of stage 3, in place of the setting's.",
     )
     flags.DEFINE_float(
         "classifier_learning_rate", None, "In place of the setting's."

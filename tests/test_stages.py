@@ -83,8 +83,8 @@ def test_three_stages_learn(reviews, backwards):
     assert probabilities[1].argmax() == 0
 
 
-@pytest.mark.parametrize("settings", ["paper", "fastai"])
-def test_both_settings_run_for_multi_label_and_regression(settings):
+@pytest.mark.parametrize("settings", ["paper", "fastai", "small"])
+def test_all_settings_run_for_multi_label_and_regression(settings):
     language_model = _language_model()
     texts = ["good film", "bad film", "the film", "good bad"] * 5
     many = ulmfit.train_classifier(
@@ -107,6 +107,21 @@ def test_both_settings_run_for_multi_label_and_regression(settings):
         verbose=0,
     )
     assert number.predict(["good", ""]).shape == (2, 1)
+
+
+def test_dropout_is_that_of_the_settings_unless_given(reviews):
+    texts = reviews[0][:10]
+    language_model = _language_model()
+
+    def rate(**options):
+        ulmfit.finetune_language_model(
+            language_model, texts, epochs=1, verbose=0, **options
+        )
+        return language_model.backbone.dropout_rates["weight_drop"]
+
+    assert rate(settings="paper") == 0.5
+    assert rate(settings="small") == pytest.approx(0.05)
+    assert rate(settings="small", dropout_multiplier=0.0) == 0
 
 
 def test_errors_name_what_is_wrong():

@@ -1,8 +1,11 @@
-"""The two published sets of hyper-parameters, never a blend of both.
+"""Sets of hyper-parameters, two of them published, never a blend of both.
 
 `"paper"` is Howard and Ruder 2018, section 4.1, and the AWD-LSTM it builds
 on; `"fastai"` is the scripts released with it (fastai,
-`courses/dl2/imdb_scripts`), which differ in most values.
+`courses/dl2/imdb_scripts`), which differ in most values. Both are for models
+of 400/1150×3 units. `"small"` is this project's, for `awd_lstm_small_en`,
+which has a quarter of the parameters: it needs much higher learning rates and
+less dropout (chosen on validation rows; figures in docs/DECISIONS.md).
 """
 
 import dataclasses
@@ -20,6 +23,7 @@ class StageSettings:
         ratio: highest over lowest learning rate.
         batch_size: rows or documents in a step.
         dropout: name of the rates in `models.DROPOUT_RATES`.
+        dropout_multiplier: scales all of these rates.
         factor: learning rate of a layer group over that of the next lower.
         multipliers: learning rates of the groups, lowest first, as shares;
             takes the place of `factor`. For models of other depth the
@@ -38,6 +42,7 @@ class StageSettings:
     ratio: float
     batch_size: int
     dropout: str
+    dropout_multiplier: float = 1.0
     factor: float = 2.6
     multipliers: tuple[float, ...] | None = None
     clip_norm: float | None = None
@@ -47,15 +52,23 @@ class StageSettings:
     unfreezing: str = "all"
 
 
+_PAPER_LANGUAGE_MODEL = StageSettings(
+    learning_rate=4e-3,
+    beta_1=0.7,
+    beta_2=0.99,
+    cut_fraction=0.1,
+    ratio=32,
+    batch_size=64,
+    dropout="paper",
+)
+_PAPER_CLASSIFIER = dataclasses.replace(
+    _PAPER_LANGUAGE_MODEL, learning_rate=1e-2, unfreezing="one_by_one"
+)
+
 LANGUAGE_MODEL_SETTINGS = {
-    "paper": StageSettings(
-        learning_rate=4e-3,
-        beta_1=0.7,
-        beta_2=0.99,
-        cut_fraction=0.1,
-        ratio=32,
-        batch_size=64,
-        dropout="paper",
+    "paper": _PAPER_LANGUAGE_MODEL,
+    "small": dataclasses.replace(
+        _PAPER_LANGUAGE_MODEL, learning_rate=3e-2, dropout_multiplier=0.1
     ),
     "fastai": StageSettings(
         learning_rate=4e-3,
@@ -72,15 +85,9 @@ LANGUAGE_MODEL_SETTINGS = {
 }
 
 CLASSIFIER_SETTINGS = {
-    "paper": StageSettings(
-        learning_rate=1e-2,
-        beta_1=0.7,
-        beta_2=0.99,
-        cut_fraction=0.1,
-        ratio=32,
-        batch_size=64,
-        dropout="paper",
-        unfreezing="one_by_one",
+    "paper": _PAPER_CLASSIFIER,
+    "small": dataclasses.replace(
+        _PAPER_CLASSIFIER, learning_rate=3e-2, dropout_multiplier=0.5
     ),
     "fastai": StageSettings(
         learning_rate=1e-2,

@@ -81,7 +81,7 @@ def finetune_language_model(
     batch_size=None,
     bptt=70,
     random_length=True,
-    dropout_multiplier=1.0,
+    dropout_multiplier=None,
     transfer_vocabulary=True,
     min_count=2,
     num_sampled=None,
@@ -104,13 +104,16 @@ def finetune_language_model(
             `texts`.
         validation_fraction: share of `texts` held out. Defaults to 0.1.
         epochs: at most. Defaults to 5.
-        settings: `"paper"` or `"fastai"`. Defaults to `"paper"`.
+        settings: `"paper"`, `"fastai"` or `"small"`, see
+            `ulmfit_keras.settings`. Defaults to `"paper"`; for the shipped
+            small model take `"small"`.
         learning_rate: highest rate, in place of the setting's.
         batch_size: rows of the stream, in place of the setting's; lowered
             where the text is too short for it.
         bptt: window length in tokens. Defaults to 70.
         random_length: draw window lengths at random. Defaults to True.
-        dropout_multiplier: scales all dropout rates. Defaults to 1.
+        dropout_multiplier: scales all dropout rates, in place of the
+            setting's.
         transfer_vocabulary: see above. Defaults to True.
         min_count: how often a new word must occur. Defaults to 2.
         num_sampled: words in the training softmax, see
@@ -152,9 +155,7 @@ def finetune_language_model(
     stream = data.TokenStream(
         train_ids, rows, bptt, random_length, epochs=epochs, seed=seed
     )
-    language_model.backbone.set_dropout(
-        stage.dropout, multiplier=dropout_multiplier
-    )
+    _set_dropout(language_model.backbone, stage, dropout_multiplier)
     trainer = models.StreamLanguageModel(
         language_model,
         rows,
@@ -199,6 +200,12 @@ def _encode(language_model, texts):
     return ids
 
 
+def _set_dropout(backbone, stage, multiplier):
+    if multiplier is None:
+        multiplier = stage.dropout_multiplier
+    backbone.set_dropout(stage.dropout, multiplier=multiplier)
+
+
 def _copied_backbone(backbone):
     copy = type(backbone).from_config(backbone.get_config())
     copy.set_weights(backbone.get_weights())
@@ -235,7 +242,7 @@ def train_classifier(
     max_length=1400,
     max_tokens=4000,
     unfreezing=None,
-    dropout_multiplier=1.0,
+    dropout_multiplier=None,
     class_weight=None,
     patience=5,
     callbacks=(),
@@ -256,7 +263,9 @@ def train_classifier(
         validation_fraction: how large a part. Defaults to 0.1.
         problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
         epochs: at most. Defaults to 10.
-        settings: `"paper"` or `"fastai"`. Defaults to `"paper"`.
+        settings: `"paper"`, `"fastai"` or `"small"`, see
+            `ulmfit_keras.settings`. Defaults to `"paper"`; for the shipped
+            small model take `"small"`.
         learning_rate: highest rate, in place of the setting's.
         batch_size: documents a step, in place of the setting's.
         max_length: gradients flow through the last so many tokens of a
@@ -264,7 +273,8 @@ def train_classifier(
         max_tokens: documents are cut off after so many tokens, in training
             and in `predict`. Defaults to 4000.
         unfreezing: a plan of `GradualUnfreezing`, in place of the setting's.
-        dropout_multiplier: scales all dropout rates. Defaults to 1.
+        dropout_multiplier: scales all dropout rates, in place of the
+            setting's.
         class_weight: dict from label to weight, or `"balanced"`. Defaults
             to None.
         patience: epochs without a better validation loss before training
@@ -315,9 +325,7 @@ def train_classifier(
         labels=names,
         max_length=max_length,
     )
-    classifier.backbone.set_dropout(
-        stage.dropout, multiplier=dropout_multiplier
-    )
+    _set_dropout(classifier.backbone, stage, dropout_multiplier)
     token_ids = classifier.preprocessor.token_ids
     batch_size = batch_size or stage.batch_size
     train = data.LengthBuckets(
