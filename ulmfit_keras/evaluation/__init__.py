@@ -6,6 +6,7 @@ from ulmfit_keras.evaluation.calibration import coverage
 from ulmfit_keras.evaluation.comparison import compare_distances
 from ulmfit_keras.evaluation.comparison import compare_mistakes
 from ulmfit_keras.evaluation.comparison import wilson_interval
+from ulmfit_keras.evaluation.language_modelling import language_model_metrics
 from ulmfit_keras.evaluation.metrics import best_thresholds
 from ulmfit_keras.evaluation.metrics import classification_metrics
 from ulmfit_keras.evaluation.metrics import multi_label_metrics
@@ -30,6 +31,7 @@ __all__ = [
     "confident_mistakes",
     "coverage",
     "explain_shown_rows",
+    "language_model_metrics",
     "multi_label_metrics",
     "prediction_metrics",
     "regression_metrics",

@@ -1,0 +1,102 @@
+"""Perplexity and bits per character against sums made by hand."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from ulmfit_keras import evaluation
+from ulmfit_keras import models
+from ulmfit_keras import text
+
+TEXTS = ["the film was good", "The zebra was bad bad", "good film"]
+WORDS = ["the", "film", "was", "good", "bad"]
+
+
+def make_language_model(backwards=False):
+    tokenizer = text.WordTokenizer([*text.SPECIAL_TOKENS, *WORDS])
+    backbone = models.AWDLSTMBackbone(
+        tokenizer.vocabulary_size(), 4, 6, 2, backwards=backwards
+    )
+    language_model = models.AWDLSTMCausalLM(
+        backbone, models.AWDLSTMCausalLMPreprocessor(tokenizer)
+    )
+    random = np.random.default_rng(0)
+    for weight in language_model.weights:
+        weight.assign(random.normal(size=weight.shape))
+    return language_model
+
+
+def nats_by_hand(language_model, documents):
+    """Of the tokens of all documents, one after the other, but the first."""
+    ids = np.concatenate(documents)
+    hidden, _, _ = language_model.backbone.encode(ids[None, :-1])
+    logits = keras.ops.convert_to_numpy(language_model.output_logits(hidden))
+    logits = logits[0].astype("float64")
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    return -log_p[np.arange(len(ids) - 1), ids[1:]].sum(), len(ids) - 1
+
+
+def test_all_figures_add_up():
+    language_model = make_language_model()
+    metrics = evaluation.language_model_metrics(
+        language_model, TEXTS, batch_size=1, bptt=3
+    )
+    tokenizer = language_model.preprocessor.tokenizer
+    documents = text.encode_texts(tokenizer, TEXTS)
+    nats, tokens = nats_by_hand(language_model, documents)
+    characters = sum(map(len, TEXTS)) + 3
+    assert metrics["documents"] == 3
+    assert metrics["words"] == 11
+    assert metrics["characters"] == characters
+    assert metrics["tokens"] == tokens == 11 + 3  # xxmaj, and xxbos twice
+    assert metrics["unknown_share"] == pytest.approx(1 / 14)
+    assert metrics["perplexity"] == pytest.approx(
+        math.exp(nats / tokens), rel=1e-4
+    )
+    assert metrics["word_perplexity"] == pytest.approx(
+        math.exp(nats / 11), rel=1e-4
+    )
+    letters = len(set("".join(TEXTS)) - {" "})
+    spelling = math.log2(letters + 1) * len("zebra.")
+    assert metrics["bits_per_character"] == pytest.approx(
+        (nats / math.log(2) + spelling) / characters, rel=1e-4
+    )
+
+
+def test_windows_and_chunks_change_nothing():
+    language_model = make_language_model()
+    expected = evaluation.language_model_metrics(language_model, TEXTS, 1, 3)
+    for bptt, chunk_size in ((70, 512), (5, 2), (4, None)):
+        metrics = evaluation.language_model_metrics(
+            language_model, TEXTS, 1, bptt, chunk_size
+        )
+        assert metrics == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_backward_model_reads_from_the_end():
+    texts = ["the film was good"]
+    language_model = make_language_model(backwards=True)
+    metrics = evaluation.language_model_metrics(language_model, texts, 1)
+    tokenizer = language_model.preprocessor.tokenizer
+    (ids,) = text.encode_texts(tokenizer, texts)
+    nats, tokens = nats_by_hand(
+        language_model, [np.concatenate([ids[:1], ids[:0:-1]])]
+    )
+    assert metrics["perplexity"] == pytest.approx(
+        math.exp(nats / tokens), rel=1e-4
+    )
+
+
+def test_leaving_words_out_of_the_vocabulary_gains_nothing():
+    language_model = make_language_model()
+    known = evaluation.language_model_metrics(language_model, ["good bad"], 1)
+    unknown = evaluation.language_model_metrics(language_model, ["gnus ape"], 1)
+    assert known["unknown_share"] == 0 and unknown["unknown_share"] == 1
+    assert unknown["bits_per_character"] > 3  # of eight letters
+
+
+def test_no_token_is_an_error():
+    with pytest.raises(ValueError, match="at least two tokens"):
+        evaluation.language_model_metrics(make_language_model(), [""])

@@ -1,0 +1,104 @@
+"""How well a language model predicts text, whatever its vocabulary is."""
+
+import math
+
+import numpy as np
+
+
+def language_model_metrics(
+    language_model, texts, batch_size=64, bptt=70, chunk_size=512
+):
+    """Perplexity, and bits per character, which compare across vocabularies.
+
+    Bits per character are those of a code that could be decoded: the tokens
+    cost what the model says, and each unknown word is spelled besides, with
+    log2(A + 1) bits for each of its characters and its end, where A is the
+    number of different characters in words of the texts. A vocabulary gains
+    nothing so by leaving words out. White space is not coded; a run of it
+    counts as one character, none at the ends.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM` with its preprocessor.
+        texts: list of str, documents, or passages in their order.
+        batch_size: rows that the text is cut into; each begins without
+            context. Lowered for short texts. Defaults to 64.
+        bptt: tokens read at a time. Defaults to 70; changes no result.
+        chunk_size: tokens in a chunk of the softmax; changes no result.
+            Defaults to 512.
+
+    Returns:
+        A dict: `documents`, `characters` (of the texts and an end each),
+        `words` (between white space), `tokens` (those predicted, marks such
+        as `xxmaj` included), `unknown_share` of the tokens, `perplexity` (of
+        a token), `word_perplexity` (e to the nats of all tokens over the
+        number of words; unknown words count as `xxunk`) and
+        `bits_per_character`.
+
+    Raises:
+        ValueError: if the texts hold no token.
+
+    Example:
+
+    ```python
+    language_model_metrics(language_model, texts)["bits_per_character"]
+    ```
+    """
+    from ulmfit_keras import data
+    from ulmfit_keras import models
+    from ulmfit_keras import text
+
+    texts = list(texts)
+    tokenizer = language_model.preprocessor.tokenizer
+    ids = text.encode_texts(tokenizer, texts)
+    if language_model.backbone.backwards:
+        start = tokenizer.start_token_id
+        ids = [data.reverse_documents(document, start) for document in ids]
+    # One array, which `TokenStream` reads in order: passages of a document
+    # may be texts of their own.
+    stream_ids = np.concatenate(ids)
+    rows = min(batch_size, max(1, len(stream_ids) // bptt))
+    stream = data.TokenStream(stream_ids, rows, bptt)
+    trainer = models.StreamLanguageModel(
+        language_model, rows, chunk_size=chunk_size
+    )
+    trainer.compile()
+    perplexity = trainer.evaluate(stream, verbose=0, return_dict=True)[
+        "perplexity"
+    ]
+    nats = math.log(perplexity) * stream.num_targets
+    unknown = [
+        token
+        for content, document in zip(texts, ids, strict=True)
+        for token in _unknown_tokens(tokenizer, content, document)
+    ]
+    words = [content.split() for content in texts]
+    # A space or the end of the text after each word, an end if there is none.
+    characters = sum(
+        sum(map(len, content)) + max(len(content), 1) for content in words
+    )
+    num_words = sum(map(len, words))
+    letters = set()
+    for content in words:
+        letters.update(*content)
+    spelling = math.log2(len(letters) + 1) * sum(len(t) + 1 for t in unknown)
+    return {
+        "documents": len(texts),
+        "characters": characters,
+        "words": num_words,
+        "tokens": stream.num_targets,
+        "unknown_share": len(unknown) / stream.num_targets,
+        "perplexity": perplexity,
+        "word_perplexity": math.exp(nats / max(num_words, 1)),
+        "bits_per_character": (nats / math.log(2) + spelling) / characters,
+    }
+
+
+def _unknown_tokens(tokenizer, content, document):
+    unknown = tokenizer.unk_token_id
+    if unknown not in document:
+        return []
+    return [
+        token
+        for token in tokenizer.split(content)
+        if tokenizer.token_to_id(token) == unknown
+    ]
