@@ -9,7 +9,9 @@ The model is the paper's, of 400/1150×3, on random tokens; the state is
 carried inside `fit` as in real training. The last line on stdout is one JSON
 object: medians over the steps, `gemm_peak_gflops` the machine's speed in one
 large matrix product of that precision, `achieved_gflops` the products of the
-training step (three times those of the forward pass) over its time.
+training step (three times those of the forward pass) over its time,
+`input_share` the time in which a batch is made over that of a step, which is
+the most that a step can wait for input.
 """
 
 import json
@@ -74,6 +76,7 @@ def main(_):
     times = measuring.StepTimes(skipped)
     trainer.fit(stream, callbacks=[times], verbose=0)
     step = measuring.median(times.epochs[0])
+    made = measuring.seconds(lambda: stream[0][1], repeats=20)
 
     # Reading ahead without a loss, as in prediction.
     read = keras.Model(
@@ -97,6 +100,7 @@ def main(_):
                     tokens / measuring.median(forward), 1
                 ),
                 "step_seconds": step,
+                "input_share": round(measuring.median(made) / step, 5),
                 "peak_memory_mib": measuring.peak_memory_mib(),
                 "gemm_peak_gflops": measuring.gemm_peak_gflops(
                     keras.config.dtype_policy().compute_dtype

@@ -32,6 +32,7 @@ def test_language_model_benchmark(run_recipe, tmp_path):
     )
     assert summary["forward_tokens_per_second"] > 0
     assert summary["gemm_peak_gflops"] > 0
+    assert summary["input_share"] > 0
     assert summary["peak_memory_mib"] > 50
     assert summary["backend"] == keras.backend.backend()
     assert summary["precision"] == "float32"
