@@ -18,6 +18,7 @@ from absl import app
 from absl import flags
 
 from recipes import common
+from recipes import processes
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
@@ -103,7 +104,7 @@ def main(_):
                 "step_seconds_by_unfrozen_groups": steps,
                 "head_only_speedup": round(steps[-1] / steps[0], 2),
                 "predictions": predictions,
-                "peak_memory_mib": measuring.peak_memory_mib(),
+                "peak_memory_mib": processes.peak_memory_mib(),
                 "parameters": classifier.count_params(),
                 "backend": keras.backend.backend(),
                 "precision": FLAGS.dtype,

@@ -20,6 +20,7 @@ from absl import app
 from absl import flags
 
 from recipes import common
+from recipes import processes
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
@@ -101,7 +102,7 @@ def main(_):
                 ),
                 "step_seconds": step,
                 "input_share": round(measuring.median(made) / step, 5),
-                "peak_memory_mib": measuring.peak_memory_mib(),
+                "peak_memory_mib": processes.peak_memory_mib(),
                 "gemm_peak_gflops": measuring.gemm_peak_gflops(
                     keras.config.dtype_policy().compute_dtype
                 ),

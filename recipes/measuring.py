@@ -11,7 +11,6 @@ import numpy as np
 from keras import ops
 
 from recipes import processes
-from recipes.processes import peak_memory_mib as peak_memory_mib
 
 
 def wait_for(values):

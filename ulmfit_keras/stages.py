@@ -10,7 +10,6 @@ import numpy as np
 
 from ulmfit_keras import data
 from ulmfit_keras import models
-from ulmfit_keras import text
 from ulmfit_keras.callbacks import GradualUnfreezing
 from ulmfit_keras.callbacks import LearningRateLogger
 from ulmfit_keras.optimizers import DiscriminativeOptimizer
@@ -147,8 +146,8 @@ def finetune_language_model(
         transfer = models.exchange_vocabulary(
             language_model, train_texts, min_count
         )
-    train_ids = _encode(language_model, train_texts)
-    valid_ids = _encode(language_model, valid_texts)
+    train_ids = language_model.token_ids(train_texts)
+    valid_ids = language_model.token_ids(valid_texts)
     # Rows of at least two windows, or the carried state means little.
     num_tokens = sum(map(len, train_ids))
     rows = min(batch_size or stage.batch_size, max(1, num_tokens // bptt // 2))
@@ -188,16 +187,6 @@ def finetune_language_model(
     )
     history.vocabulary_transfer = transfer
     return history
-
-
-def _encode(language_model, texts):
-    """The texts as the language model reads them: a list of int arrays."""
-    tokenizer = language_model.preprocessor.tokenizer
-    ids = text.encode_texts(tokenizer, texts)
-    if language_model.backbone.backwards:
-        start = tokenizer.start_token_id
-        ids = [data.reverse_documents(document, start) for document in ids]
-    return ids
 
 
 def _set_dropout(backbone, stage, multiplier):

@@ -45,14 +45,10 @@ def language_model_metrics(
     """
     from ulmfit_keras import data
     from ulmfit_keras import models
-    from ulmfit_keras import text
 
     texts = list(texts)
     tokenizer = language_model.preprocessor.tokenizer
-    ids = text.encode_texts(tokenizer, texts)
-    if language_model.backbone.backwards:
-        start = tokenizer.start_token_id
-        ids = [data.reverse_documents(document, start) for document in ids]
+    ids = language_model.token_ids(texts)
     # One array, which `TokenStream` reads in order: passages of a document
     # may be texts of their own.
     stream_ids = np.concatenate(ids)

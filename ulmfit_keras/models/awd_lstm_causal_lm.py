@@ -4,6 +4,8 @@ import keras
 import keras_hub
 from keras import ops
 
+from ulmfit_keras import text
+from ulmfit_keras.data.token_stream import reverse_documents
 from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
 from ulmfit_keras.models.awd_lstm_causal_lm_preprocessor import (
     AWDLSTMCausalLMPreprocessor,
@@ -227,6 +229,22 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
         if config:
             config["sampler"] = keras_hub.samplers.serialize(self.sampler)
         return config
+
+    def token_ids(self, texts):
+        """The token ids of texts in the order in which the model reads them.
+
+        Args:
+            texts: iterable of str or bytes.
+
+        Returns:
+            A list of int32 arrays, each opening with `xxbos`.
+        """
+        tokenizer = self.preprocessor.tokenizer
+        ids = text.encode_texts(tokenizer, texts)
+        if self.backbone.backwards:
+            start = tokenizer.start_token_id
+            ids = [reverse_documents(document, start) for document in ids]
+        return ids
 
     def layer_groups(self):
         """Layer groups from lowest to highest: [(name, [pattern]), …].

@@ -2,8 +2,6 @@
 
 import contextlib
 
-import keras
-
 _ADVICE = (
     "Memory ran out while training a language model. Three ways out: "
     "StreamLanguageModel(chunk_size=512) computes the same softmax for 512 "
@@ -48,8 +46,7 @@ def training_memory(
     ```
     """
     backbone = language_model.backbone
-    size = keras.backend.standardize_dtype(backbone.compute_dtype)
-    size = 4 if size == "float32" else 2
+    size = 4 if backbone.compute_dtype == "float32" else 2
     num_tokens = batch_size * num_steps
     parameters = language_model.count_params()
     features, kept = backbone.embedding_dim, 0
