@@ -38,6 +38,9 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "chunk_size", 0, "Tokens in a chunk of the exact softmax; 0 for all."
 )
+flags.DEFINE_bool(
+    "portable", False, "Take the LSTM for any device where cuDNN's would run."
+)
 
 
 def main(_):
@@ -47,6 +50,7 @@ def main(_):
 
     from recipes import measuring
     from ulmfit_keras import data
+    from ulmfit_keras import layers
     from ulmfit_keras import models
     from ulmfit_keras import settings
 
@@ -56,6 +60,9 @@ def main(_):
         FLAGS.hidden_dim,
         FLAGS.num_layers,
     )
+    for layer in backbone.layers:
+        if isinstance(layer, layers.WeightDropLSTM):
+            layer.portable = FLAGS.portable
     language_model = models.AWDLSTMCausalLM(backbone)
     print(models.fast_path_report(language_model))
     trainer = models.StreamLanguageModel(

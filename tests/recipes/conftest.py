@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="session")
 def run_recipe():
-    """run_recipe(name, **options): its `Run`."""
+    """run_recipe(name, *arguments, **options): its `Run`."""
     with subprocess.Popen(
         [sys.executable, pathlib.Path(__file__).with_name("recipe_server.py")],
         stdin=subprocess.PIPE,
@@ -53,9 +53,9 @@ def run_recipe():
         env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
     ) as process:
 
-        def run(name, **options):
-            arguments = [f"--{key}={value}" for key, value in options.items()]
-            request = json.dumps([name, *arguments])
+        def run(name, *arguments, **options):
+            named = [f"--{key}={value}" for key, value in options.items()]
+            request = json.dumps([name, *named, *arguments])
             print(request, file=process.stdin, flush=True)
             return Run(*json.loads(process.stdout.readline()))
 

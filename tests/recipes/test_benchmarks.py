@@ -1,5 +1,7 @@
 """The benchmarks at sizes that take seconds: what they print adds up."""
 
+import json
+
 import keras
 import pytest
 
@@ -67,3 +69,34 @@ def test_classifier_benchmark(run_recipe, presets, tmp_path):
         assert row["documents_per_second"] == pytest.approx(
             row["batch_size"] / row["p50_seconds"], rel=0.01
         )
+
+
+def test_the_path_for_any_device_is_a_choice(run_recipe, tmp_path):
+    run = run_recipe(
+        "bench_language_model",
+        batch_size=2,
+        bptt=5,
+        vocabulary_size=20,
+        embedding_dim=4,
+        hidden_dim=4,
+        num_layers=1,
+        steps=1,
+        portable=True,
+        output_dir=tmp_path,
+    )
+    assert run.summary
+    assert "portable" in run.stdout or "for any device" in run.stdout
+
+
+def test_gpu_benchmarks_end_in_time_and_tell_what_failed(run_recipe, tmp_path):
+    summary = run_recipe(
+        "bench_gpu",
+        backend=keras.backend.backend(),
+        minutes=0.03,
+        output_dir=tmp_path,
+    ).summary
+    (row,) = map(
+        json.loads, (tmp_path / "bench_gpu.jsonl").read_text().splitlines()
+    )
+    assert "not through after" in row["error"]
+    assert summary == {row["row"]: None}

@@ -1,0 +1,77 @@
+"""A folder goes into parcels and comes out of them as it was."""
+
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from recipes import parcels
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "assets" / "empty").write_bytes(b"")
+    # Every byte once in a while, so that nothing packs well.
+    state, block = 1, bytearray()
+    for _ in range(200_000):
+        state = state * 48271 % 2147483647
+        block.append(state & 255)
+    (folder / "assets" / "weights").write_bytes(block)
+    return folder
+
+
+def contents(folder):
+    return {
+        str(path.relative_to(folder)): path.is_file() and path.read_bytes()
+        for path in folder.rglob("*")
+    }
+
+
+def test_parcels_are_small_and_give_the_folder_back(tmp_path, folder):
+    *packed, listed = parcels.pack(folder, tmp_path / "parcels", mib=1 / 16)
+    assert len(packed) == 4
+    assert all(path.stat().st_size <= 2**16 for path in packed)
+    assert listed.name == parcels.LIST_FILE
+    parcels.unpack(tmp_path / "parcels", tmp_path / "back")
+    assert contents(tmp_path / "back") == contents(folder)
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=st.integers(1, 200_000), content=st.binary(max_size=300))
+def test_any_size_of_parcels(tmp_path_factory, size, content):
+    root = tmp_path_factory.mktemp("any")
+    (root / "folder").mkdir()
+    (root / "folder" / "file").write_bytes(content * 7)
+    parcels.pack(root / "folder", root / "parcels", mib=max(size, 20) / 2**20)
+    parcels.unpack(root / "parcels", root / "back")
+    assert (root / "back" / "file").read_bytes() == content * 7
+
+
+def test_a_parcel_that_is_missing_is_named(tmp_path, folder):
+    target = tmp_path / "parcels"
+    assert parcels.missing(target) == [parcels.LIST_FILE]
+    parcels.pack(folder, target, mib=1 / 16)
+    assert parcels.missing(target) == []
+    (target / "002.parcel").unlink()
+    assert parcels.missing(target) == ["002.parcel"]
+    with pytest.raises(FileNotFoundError, match=r"Received: no 002\.parcel"):
+        parcels.unpack(target, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+def test_a_damaged_parcel_is_named(tmp_path, folder):
+    target = tmp_path / "parcels"
+    parcels.pack(folder, target, mib=1 / 16)
+    block = bytearray((target / "001.parcel").read_bytes())
+    block[7] ^= 1
+    (target / "001.parcel").write_bytes(block)
+    with pytest.raises(ValueError, match=r"001\.parcel must have the sha256"):
+        parcels.unpack(target, tmp_path / "back")
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="must be a folder to be"):
+        parcels.pack(tmp_path / "absent", tmp_path / "parcels")

@@ -1,0 +1,78 @@
+"""A corpus is carried to a machine in parts, and a preset comes back."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from recipes import parcels
+from ulmfit_keras import models
+
+SIZES = [
+    "--embedding_dim=6",
+    "--hidden_dim=8",
+    "--batch_size=4",
+    "--bptt=10",
+    "--num_sampled=20",
+    "--steps_per_validation=12",
+    "--passes=1",
+]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, run_recipe):
+    folder = tmp_path_factory.mktemp("corpus")
+    random = np.random.default_rng(0)
+    words = np.array([f"word{n}" for n in range(30)])
+    for name, count in (("train", 60), ("valid", 10)):
+        documents = [" ".join(random.choice(words, 15)) for _ in range(count)]
+        (folder / f"{name}.txt").write_text("\n\n".join(documents))
+    run_recipe(
+        "prepare_corpus",
+        train=folder / "train.txt",
+        valid=folder / "valid.txt",
+        vocabulary_size=40,
+        output_dir=folder / "prepared",
+    )
+    return folder / "prepared"
+
+
+def test_corpus_there_and_preset_back(tmp_path, corpus, run_recipe):
+    packed = parcels.pack(corpus, tmp_path / "packed", mib=1 / 1024)
+    for number, path in enumerate(packed):
+        part = tmp_path / f"part_{number % 2}"
+        part.mkdir(exist_ok=True)
+        path.rename(part / path.name)
+
+    def call(*options):
+        return run_recipe(
+            "pretrain_on_gpu",
+            *options,
+            backend=keras.backend.backend(),
+            dtype="float32",
+            work_dir=tmp_path / "work",
+            output_dir=tmp_path / "out",
+            minutes=0,
+            mib=0.001,
+        ).summary
+
+    summary = call(f"--parcels={tmp_path / 'part_0'}")
+    assert not summary["finished"] and summary["awaited"]
+    calls = 1
+    part = [f"--parcels={tmp_path / 'part_1'}"]
+    while not (summary := call(*part, "--", *SIZES))["finished"]:
+        part = []
+        calls += 1
+        assert calls < 9
+        assert not (tmp_path / "out" / parcels.LIST_FILE).exists()
+    assert calls > 1
+    rows = (tmp_path / "out" / "language_model_log.csv").read_text()
+    assert len(rows.splitlines()) == calls + 1
+    assert (tmp_path / "out" / "samples.txt").exists()
+    assert len(json.loads((tmp_path / "out" / parcels.LIST_FILE).read_text()))
+    again = call("--", *SIZES)
+    assert again == {"finished": True}
+    parcels.unpack(tmp_path / "out", tmp_path / "preset")
+    language_model = models.AWDLSTMCausalLM.from_preset(tmp_path / "preset")
+    assert language_model.count_params() == summary["parameters"]
