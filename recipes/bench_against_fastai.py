@@ -87,7 +87,7 @@ flags.DEFINE_integer("batch_size", 64, "Rows or documents in a batch.")
 flags.DEFINE_integer("bptt", 70, "Window length in tokens.")
 flags.DEFINE_integer("steps", 10, "Timed training steps.", lower_bound=1)
 flags.DEFINE_integer(
-    "chunk_size", 0, "Tokens in a chunk of our exact softmax; 0 for all."
+    "chunk_size", 512, "Tokens in a chunk of our exact softmax; 0 for all."
 )
 flags.DEFINE_string(
     "texts",

@@ -36,7 +36,7 @@ ROWS = [
     f"{_LM} --precision=mixed_bfloat16",
     f"{_LM} --precision=mixed_bfloat16 --batch_size=256",
     f"{_LM} --precision=mixed_bfloat16 --batch_size=256 --num_sampled=4096",
-    f"{_LM} --precision=mixed_bfloat16 --batch_size=256 --chunk_size=4096",
+    f"{_LM} --precision=mixed_bfloat16 --batch_size=256 --chunk_size=0",
     f"{_LM} --precision=float32 --batch_size=256",
     f"{_LM} --precision=float32 --batch_size=256 --portable",
     "bench_classifier --precision=mixed_bfloat16",

@@ -36,7 +36,7 @@ flags.DEFINE_integer(
     "num_sampled", 0, "Words in a sampled softmax; 0 for the exact one."
 )
 flags.DEFINE_integer(
-    "chunk_size", 0, "Tokens in a chunk of the exact softmax; 0 for all."
+    "chunk_size", 512, "Tokens in a chunk of the exact softmax; 0 for all."
 )
 flags.DEFINE_bool(
     "portable", False, "Take the LSTM for any device where cuDNN's would run."

@@ -22,7 +22,7 @@ def chunked_cross_entropy(
             gradient is zero.
         embeddings: output word vectors, (vocabulary, features).
         bias: float tensor, (vocabulary,).
-        chunk_size: int, tokens in a chunk.
+        chunk_size: int, tokens in a chunk at most.
         training: bool, whether a gradient will be asked for. Defaults to
             True.
 
@@ -70,13 +70,14 @@ class Chunks:
     Args:
         targets: int32 (tokens,).
         weights: float32 (tokens,).
-        size: int, tokens in a chunk.
+        size: int, tokens in a chunk at most.
     """
 
     def __init__(self, targets, weights, size):
         self.num_tokens = ops.shape(targets)[0]
-        self.size = size
         self.number = -(-self.num_tokens // size)
+        # All chunks of about one size, so that little is padded.
+        self.size = -(-self.num_tokens // self.number)
         self.targets = self.padded(targets)
         # Tokens that fill up the last chunk count nothing.
         self.weights = self.padded(weights)
@@ -89,29 +90,42 @@ class Chunks:
         start = [index * self.size] + [0] * (values.ndim - 1)
         return ops.slice(values, start, (self.size, *values.shape[1:]))
 
-    def log_softmax(self, hidden, embeddings, bias):
-        logits = ops.matmul(hidden, ops.transpose(embeddings))
-        return ops.log_softmax(
-            ops.cast(logits, "float32") + ops.cast(bias, "float32"), axis=-1
-        )
+    def probabilities(self, hidden, embeddings, bias, index):
+        """Softmax of a chunk, not yet divided by its sums, and its losses.
 
-    def loss_of(self, log_p, index):
-        own = ops.take_along_axis(
-            log_p, self.take(self.targets, index)[:, None], axis=-1
-        )
-        return -ops.sum(own[:, 0] * self.take(self.weights, index))
+        Returns:
+            exp(logits - their maximum), float32 (size, vocabulary); its sums
+            over words, (size, 1); the weighted sum of the losses.
+        """
+        logits = ops.matmul(hidden, ops.transpose(embeddings))
+        logits = ops.cast(logits, "float32") + ops.cast(bias, "float32")
+        targets = self.take(self.targets, index)[:, None]
+        own = ops.take_along_axis(logits, targets, axis=-1)
+        largest = ops.max(logits, axis=-1, keepdims=True)
+        p = ops.exp(logits - largest)
+        sums = ops.sum(p, axis=-1, keepdims=True)
+        losses = (ops.log(sums) + largest - own)[:, 0]
+        return p, sums, ops.sum(losses * self.take(self.weights, index))
 
     def total(self, hidden, embeddings, bias):
         hidden = self.padded(hidden)
         embeddings = ops.cast(embeddings, hidden.dtype)
 
         def add(index, total):
-            log_p = self.log_softmax(self.take(hidden, index), embeddings, bias)
-            return total + self.loss_of(log_p, index)
+            part = self.take(hidden, index)
+            _, _, loss = self.probabilities(part, embeddings, bias, index)
+            return total + loss
 
         return ops.fori_loop(0, self.number, add, ops.zeros((), "float32"))
 
     def total_and_gradients(self, hidden, embeddings, bias):
+        """The loss and its gradients by hidden, embeddings and bias.
+
+        The gradient by the logits, weight * (softmax - one_hot(target)), is
+        never made: a product with the first term divides by the sums where
+        that is cheapest, and the second term is a sum over tokens, taken for
+        all chunks at once.
+        """
         num_tokens, dtype = self.num_tokens, hidden.dtype
         hidden = self.padded(hidden)
         matrix = ops.cast(embeddings, dtype)
@@ -119,22 +133,19 @@ class Chunks:
         def add(index, carried):
             total, d_hidden, d_embeddings, d_bias = carried
             part = self.take(hidden, index)
-            log_p = self.log_softmax(part, matrix, bias)
-            targets = self.take(self.targets, index)
-            d_logits = ops.exp(log_p) - ops.one_hot(targets, log_p.shape[-1])
-            d_logits = d_logits * self.take(self.weights, index)[:, None]
-            d_bias = d_bias + ops.sum(d_logits, axis=0)
-            d_logits = ops.cast(d_logits, dtype)
+            p, sums, loss = self.probabilities(part, matrix, bias, index)
+            scale = self.take(self.weights, index)[:, None] / sums
+            d_bias = d_bias + ops.matmul(ops.transpose(scale), p)[0]
+            p = ops.cast(p, dtype)
+            d_part = ops.cast(ops.matmul(p, matrix), "float32") * scale
             d_hidden = ops.slice_update(
-                d_hidden,
-                (index * self.size, 0),
-                ops.cast(ops.matmul(d_logits, matrix), "float32"),
+                d_hidden, (index * self.size, 0), d_part
             )
+            scaled = ops.cast(ops.cast(part, "float32") * scale, dtype)
             d_embeddings = d_embeddings + ops.cast(
-                ops.matmul(ops.transpose(d_logits), part), "float32"
+                ops.matmul(ops.transpose(p), scaled), "float32"
             )
-            total = total + self.loss_of(log_p, index)
-            return total, d_hidden, d_embeddings, d_bias
+            return total + loss, d_hidden, d_embeddings, d_bias
 
         total, d_hidden, d_embeddings, d_bias = ops.fori_loop(
             0,
@@ -147,4 +158,10 @@ class Chunks:
                 ops.zeros(bias.shape, "float32"),
             ),
         )
+        own = ops.take(ops.cast(embeddings, "float32"), self.targets, axis=0)
+        d_hidden = d_hidden - own * self.weights[:, None]
+        weighted = ops.cast(hidden, "float32") * self.weights[:, None]
+        words = embeddings.shape[0]
+        d_embeddings -= ops.segment_sum(weighted, self.targets, words)
+        d_bias -= ops.segment_sum(self.weights, self.targets, words)
         return total, d_hidden[:num_tokens], d_embeddings, d_bias

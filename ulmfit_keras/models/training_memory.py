@@ -4,7 +4,7 @@ import contextlib
 
 _ADVICE = (
     "Memory ran out while training a language model. Three ways out: "
-    "StreamLanguageModel(chunk_size=512) computes the same softmax for 512 "
+    "StreamLanguageModel(chunk_size=128) computes the same softmax for 128 "
     "tokens at a time, num_sampled=2048 trains on 2,048 words at a time, and "
     "a TokenStream with fewer rows (batch_size) or shorter windows (bptt) "
     "takes less of everything."
@@ -19,7 +19,7 @@ _MESSAGES = (
 
 
 def training_memory(
-    language_model, batch_size, num_steps, num_sampled=None, chunk_size=None
+    language_model, batch_size, num_steps, num_sampled=None, chunk_size=512
 ):
     """Estimate the memory of a training step with Adam.
 

@@ -4,6 +4,8 @@ import jax
 import jax.experimental.rnn
 import jax.numpy as jnp
 
+from ulmfit_keras.ops.lstm_jax_cpu import column_lstm
+
 
 def lstm(x, h, c, kernel, recurrent_kernel, bias, portable):
     """Run cuDNN's LSTM, or one in a `jax.lax.scan`; see `ops.lstm`."""
@@ -15,8 +17,11 @@ def choose(dtype, portable):
     """The function to run for a dtype, and a text that says why."""
     if portable:
         return scan_lstm, "own backward pass, for any device"
-    if jax.default_backend() != "gpu":
-        return scan_lstm, "own backward pass, since JAX sees no GPU"
+    device = jax.default_backend()
+    if device == "cpu":
+        return column_lstm, "own backward pass, since JAX sees no GPU"
+    if device != "gpu":
+        return scan_lstm, f"own backward pass, since this is a {device}"
     if dtype != "float32":
         # What jaxlib lowers.
         return scan_lstm, "own backward pass, since cuDNN's is for float32"

@@ -112,13 +112,13 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
             i, f, candidate, o = tf.split(activations.read(t), 4, axis=-1)
             squashed = tf.tanh(states.read(t))
             d_h += d_outputs.read(t)
-            d_c += d_h * o * (1 - squashed * squashed)
+            d_c += tanh_gradient(squashed, d_h * o)
             d_z = tf.concat(
                 [
-                    d_c * candidate * i * (1 - i),
-                    d_c * states_before.read(t) * f * (1 - f),
-                    d_c * i * (1 - candidate * candidate),
-                    d_h * squashed * o * (1 - o),
+                    sigmoid_gradient(i, d_c * candidate),
+                    sigmoid_gradient(f, d_c * states_before.read(t)),
+                    tanh_gradient(candidate, d_c * i),
+                    sigmoid_gradient(o, d_h * squashed),
                 ],
                 axis=-1,
             )
@@ -153,6 +153,16 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
         ]
 
     return (tf.transpose(hs, (1, 0, 2)), h, c), gradient
+
+
+def sigmoid_gradient(y, d_y):
+    """d_y * y * (1 - y) in one pass."""
+    return tf.raw_ops.SigmoidGrad(y=y, dy=d_y)
+
+
+def tanh_gradient(y, d_y):
+    """d_y * (1 - y * y) in one pass."""
+    return tf.raw_ops.TanhGrad(y=y, dy=d_y)
 
 
 def matmul(x, matrix):
