@@ -104,8 +104,8 @@ def reading_notes(report):
         splits = pair["first"], pair["second"]
         if splits == ("train", "test") and pair["texts"]:
             notes.append(
-                f"{pair['share']:.1%} of the test rows have a text that is in "
-                "the training rows, too."
+                f"{pair['rows']:,} of the test rows ({pair['share']:.1%}) "
+                "have a text that is in the training rows, too."
             )
     return notes
 

@@ -46,12 +46,13 @@ def test_planted_faults_are_counted():
             "first": "train",
             "second": "test",
             "texts": 2,
+            "rows": 3,
             "share": 3 / 5,
             "conflicting_labels": 1,
         }
     ]
     assert notes_of(report, "test")[-2:] == [
-        "60.0% of the rows have a text that is in the training rows, too.",
+        "3 rows (60.0%) have a text that is in the training rows, too.",
         "These labels are not in the training rows: 'c'.",
     ]
     assert "2 texts are empty; they are kept." in notes_of(report, "train")

@@ -102,7 +102,7 @@ def test_the_report_shows_every_stage_and_runs_nothing(classified):
     for shown in ("Language model", "Classifier", "TF-IDF", "train.csv"):
         assert shown in report
     assert "<script" not in report and "src=" not in report
-    assert "of the test rows have a text that is in the training" in report
+    assert ") have a text that is in the training rows, too." in report
 
 
 def test_logs_are_kept(classified):

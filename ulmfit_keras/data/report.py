@@ -224,6 +224,7 @@ def _overlap(first, second, tables, texts):
         "first": first,
         "second": second,
         "texts": len(common),
+        "rows": rows,
         "share": rows / max(1, len(texts[second])),
         "conflicting_labels": len(conflicts),
     }

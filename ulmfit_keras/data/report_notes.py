@@ -79,8 +79,8 @@ def notes_on_pairs(splits, overlap):
             notes.append(
                 {
                     "split": pair["second"],
-                    "note": f"{pair['share']:.1%} of the rows have a text "
-                    "that is in the training rows, too.",
+                    "note": f"{pair['rows']:,} rows ({pair['share']:.1%}) have "
+                    "a text that is in the training rows, too.",
                 }
             )
     known = splits.get("train", {}).get("class_counts", {})
