@@ -3,7 +3,6 @@
 import time
 
 import keras
-import numpy as np
 
 from ulmfit_keras import models
 from ulmfit_keras.data import LengthBuckets
@@ -26,7 +25,8 @@ def test_one_document_is_answered_without_a_pipeline():
             started = time.perf_counter()
             predict()
             seconds[name].append(time.perf_counter() - started)
-    direct, pipeline = (np.median(seconds[name]) for name in ways)
+    # The fastest of each, since other tests run at the same time.
+    direct, pipeline = (min(seconds[name]) for name in ways)
     # Measured: 14 on TensorFlow, 1.7 on JAX, 2.4 on torch.
     wanted = 4 if keras.backend.backend() == "tensorflow" else 1
     assert pipeline > wanted * direct
