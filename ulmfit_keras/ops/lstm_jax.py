@@ -4,6 +4,10 @@ import jax
 import jax.experimental.rnn
 import jax.numpy as jnp
 
+from ulmfit_keras.ops.lstm_jax_cell import cell
+from ulmfit_keras.ops.lstm_jax_cell import cell_gradient
+from ulmfit_keras.ops.lstm_jax_cell import shifted
+from ulmfit_keras.ops.lstm_jax_cell import weight_gradients
 from ulmfit_keras.ops.lstm_jax_cpu import column_lstm
 
 
@@ -51,9 +55,9 @@ def cudnn_lstm(x, h, c, kernel, recurrent_kernel, bias):
 def scan_lstm(x, h, c, kernel, recurrent_kernel, bias):
     """An LSTM with a backward pass of its own.
 
-    JAX's would add a product as large as the
-    recurrent kernel to a sum at every step. Here the scan finds the gradient
-    of the gates only, and one large product each gives that of the weights.
+    JAX's would add a product as large as the recurrent kernel to a sum at
+    every step. Here the scan finds the gradient of the gates only, and one
+    large product each gives that of the weights.
     """
     result, _ = forward(x, h, c, kernel, recurrent_kernel, bias)
     return result
@@ -67,12 +71,8 @@ def forward(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
     def step(state, projected):
         h, c = state
         z = projected + h @ recurrent_kernel
-        i, f, candidate, o = jnp.split(z, 4, axis=-1)
-        i, f, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jax.nn.sigmoid(o)
-        candidate = jnp.tanh(candidate)
-        c = f * c + i * candidate
-        h = o * jnp.tanh(c)
-        return (h, c), (h, c, (i, f, candidate, o))
+        h, c, gates = cell(z, c, axis=-1)
+        return (h, c), (h, c, gates)
 
     initial = (initial_h, initial_c)
     (h, c), (hs, cs, gates) = jax.lax.scan(step, initial, x @ kernel + bias)
@@ -87,41 +87,17 @@ def backward(kept, gradients):
 
     def step(gradient, inputs):
         d_h, d_c = gradient
-        d_output, c, c_before, (i, f, candidate, o) = inputs
-        squashed = jnp.tanh(c)
-        d_h += d_output
-        d_c += d_h * o * (1 - squashed * squashed)
-        d_z = jnp.concatenate(
-            [
-                d_c * candidate * i * (1 - i),
-                d_c * c_before * f * (1 - f),
-                d_c * i * (1 - candidate * candidate),
-                d_h * squashed * o * (1 - o),
-            ],
-            axis=-1,
+        d_output, c, c_before, gates = inputs
+        d_z, d_c = cell_gradient(
+            d_h + d_output, d_c, c, c_before, gates, axis=-1
         )
-        return (d_z @ recurrent_kernel.T, d_c * f), d_z
+        return (d_z @ recurrent_kernel.T, d_c), d_z
 
-    cs_before = jnp.concatenate([initial_c[None], cs[:-1]])
-    inputs = (jnp.swapaxes(d_outputs, 0, 1), cs, cs_before, gates)
+    d_outputs = jnp.swapaxes(d_outputs, 0, 1)
+    inputs = (d_outputs, cs, shifted(cs, initial_c), gates)
     (d_h, d_c), d_zs = jax.lax.scan(step, (d_h, d_c), inputs, reverse=True)
-    hs_before = jnp.concatenate([initial_h[None], hs[:-1]])
-    # Half precision loses small terms of a long sum.
-    wide = jnp.promote_types(x.dtype, "float32")
-    d_bias = jnp.sum(d_zs, axis=(0, 1), dtype=wide)
-    return (
-        jnp.swapaxes(d_zs @ kernel.T, 0, 1),
-        d_h,
-        d_c,
-        matmul_steps(x, d_zs),
-        matmul_steps(hs_before, d_zs),
-        d_bias.astype(x.dtype),
-    )
-
-
-def matmul_steps(x, d_zs):
-    """Sum of the products x[t]^T d_zs[t] over all steps, (D, F)."""
-    return x.reshape(-1, x.shape[2]).T @ d_zs.reshape(-1, d_zs.shape[2])
+    gradients = weight_gradients(x, shifted(hs, initial_h), d_zs)
+    return jnp.swapaxes(d_zs @ kernel.T, 0, 1), d_h, d_c, *gradients
 
 
 scan_lstm.defvjp(forward, backward)
