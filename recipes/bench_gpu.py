@@ -24,6 +24,7 @@ from absl import app
 from absl import flags
 
 from recipes import common
+from recipes import processes
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
@@ -55,19 +56,11 @@ def measure(row, seconds):
     # TensorFloat-32 is what training in float32 would use.
     environment = {"JAX_DEFAULT_MATMUL_PRECISION": "tensorfloat32"}
     try:
-        result = subprocess.run(
-            command,
-            env={**environment, **os.environ},
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-        )
+        return processes.run(command, {**environment, **os.environ}, seconds)
     except subprocess.TimeoutExpired:
         return {"error": f"not through after {seconds:.0f} seconds"}
-    if result.returncode:
-        return {"error": result.stderr[-1000:]}
-    *said, last = result.stdout.splitlines()
-    return {**json.loads(last), "said": said}
+    except RuntimeError as error:
+        return {"error": str(error)[-1000:]}
 
 
 def main(_):

@@ -64,7 +64,8 @@ def main(_):
         if isinstance(layer, layers.WeightDropLSTM):
             layer.portable = FLAGS.portable
     language_model = models.AWDLSTMCausalLM(backbone)
-    print(models.fast_path_report(language_model))
+    paths = models.fast_path_report(language_model)
+    print(paths)
     trainer = models.StreamLanguageModel(
         language_model,
         FLAGS.batch_size,
@@ -115,6 +116,7 @@ def main(_):
                 ),
                 "achieved_gflops": round(flops / step / 1e9, 1),
                 "parameters": language_model.count_params(),
+                "paths": paths.splitlines(),
                 "backend": keras.backend.backend(),
                 "precision": FLAGS.dtype,
             }

@@ -15,13 +15,14 @@ import time
 _KIB_PER_MIB = 2**10
 
 
-def run(command, environment=None):
+def run(command, environment=None, timeout=None):
     """Run a program and read what it found.
 
     Args:
         command: list of str.
         environment: dict, its environment variables. Defaults to those of
             this process.
+        timeout: seconds after which it is ended. Defaults to None, never.
 
     Returns:
         The JSON object that is the last line of its stdout.
@@ -30,9 +31,14 @@ def run(command, environment=None):
         RuntimeError: if it fails or prints no such line, with the end of
             what it wrote to stderr.
         OSError: if there is no such program.
+        subprocess.TimeoutExpired: if it is not through in time.
     """
     result = subprocess.run(
-        command, env=environment, capture_output=True, text=True
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
     try:
         if result.returncode == 0:

@@ -63,6 +63,31 @@ def run_recipe():
         process.stdin.close()
 
 
+@pytest.fixture(scope="session")
+def prepare_corpus(tmp_path_factory, run_recipe):
+    """prepare_corpus(make_document, train, valid): its prepared folder.
+
+    `make_document(random)` gives a text; `train` and `valid` are how many.
+    """
+
+    def prepare(make_document, **counts):
+        folder = tmp_path_factory.mktemp("corpus")
+        random = np.random.default_rng(0)
+        for name, count in counts.items():
+            documents = [make_document(random) for _ in range(count)]
+            (folder / f"{name}.txt").write_text("\n\n".join(documents))
+        assert run_recipe(
+            "prepare_corpus",
+            train=folder / "train.txt",
+            valid=folder / "valid.txt",
+            vocabulary_size=40,
+            output_dir=folder / "prepared",
+        ).summary
+        return folder / "prepared"
+
+    return prepare
+
+
 def _rows(name, count):
     random = np.random.default_rng(count)
     labels = random.permutation(["neg", "pos"] * (count // 2)).tolist()

@@ -16,22 +16,12 @@ SENTENCES = [
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory, run_recipe):
-    folder = tmp_path_factory.mktemp("corpus")
-    random = np.random.default_rng(0)
-    for name, count in (("train", 40), ("valid", 10)):
-        documents = [
-            " ".join(random.choice(SENTENCES, 3)) for _ in range(count)
-        ]
-        (folder / f"{name}.txt").write_text("\n\n".join(documents))
-    assert run_recipe(
-        "prepare_corpus",
-        train=folder / "train.txt",
-        valid=folder / "valid.txt",
-        vocabulary_size=40,
-        output_dir=folder / "prepared",
-    ).summary
-    return folder / "prepared"
+def corpus(prepare_corpus):
+    return prepare_corpus(
+        lambda random: " ".join(random.choice(SENTENCES, 3)),
+        train=40,
+        valid=10,
+    )
 
 
 @pytest.fixture(scope="module")

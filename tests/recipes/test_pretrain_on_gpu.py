@@ -21,21 +21,11 @@ SIZES = [
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory, run_recipe):
-    folder = tmp_path_factory.mktemp("corpus")
-    random = np.random.default_rng(0)
+def corpus(prepare_corpus):
     words = np.array([f"word{n}" for n in range(30)])
-    for name, count in (("train", 60), ("valid", 10)):
-        documents = [" ".join(random.choice(words, 15)) for _ in range(count)]
-        (folder / f"{name}.txt").write_text("\n\n".join(documents))
-    run_recipe(
-        "prepare_corpus",
-        train=folder / "train.txt",
-        valid=folder / "valid.txt",
-        vocabulary_size=40,
-        output_dir=folder / "prepared",
+    return prepare_corpus(
+        lambda random: " ".join(random.choice(words, 15)), train=60, valid=10
     )
-    return folder / "prepared"
 
 
 def test_corpus_there_and_preset_back(tmp_path, corpus, run_recipe):
