@@ -9,8 +9,8 @@ Hardware, minutes, result: see docs/RESULTS.md.
 
 Both sides have the same sizes, read the same data and take turns, each time
 in a new process: ours, fastai's, ours, … Both run on the processor, a
-graphics card is hidden from them. --precision and --chunk_size are ours;
-fastai computes in float32 and has no chunks. Weights are random.
+graphics card is hidden from them. --precision, --chunk_size and --runtime are
+ours; fastai computes in float32 and has no chunks. Weights are random.
 
 What is compared:
 - training: tokens a second of a language model on random tokens, from the
@@ -101,6 +101,12 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_integer(
     "repeats", 20, "Timed predictions of a single text.", lower_bound=10
+)
+flags.DEFINE_enum(
+    "runtime",
+    "keras",
+    ["keras", "onnx_float32", "onnx_int8"],
+    "What runs our side of prediction and single_text.",
 )
 flags.register_validator(
     "parts",
@@ -208,7 +214,8 @@ def main(_):
     import keras
 
     settings = {
-        name: FLAGS[name].value for name in (*HANDED_ON, "repeats", "seed")
+        name: FLAGS[name].value
+        for name in (*HANDED_ON, "repeats", "seed", "runtime")
     }
     settings["text"] = SENTENCE
     if {"prediction", "single_text"} & set(FLAGS.parts):
@@ -223,6 +230,7 @@ def main(_):
     summary = {
         "backend": backend,
         "precision": FLAGS.dtype,
+        "runtime": FLAGS.runtime,
         "versions": {"keras": keras.__version__, **versions},
         "cores": os.cpu_count(),
         "load_before": round(os.getloadavg()[0], 2),

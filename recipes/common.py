@@ -123,6 +123,12 @@ def define_classifier_flags():
     flags.DEFINE_integer(
         "classifier_epochs", 8, "Most epochs of stage 3.", lower_bound=1
     )
+    flags.DEFINE_bool(
+        "early_stopping",
+        True,
+        "Stop stage 3 when the validation loss falls no more, and keep the "
+        "best weights. Without, all epochs run and the last weights are kept.",
+    )
     flags.DEFINE_integer(
         "max_length",
         1400,

@@ -16,41 +16,16 @@ The model may have been trained on any backend, and is loaded under any.
 """
 
 import json
-import pathlib
 
 from absl import app
 from absl import flags
 
 from recipes import common
+from recipes import trained
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string(
-    "model", None, "A .keras file or a preset folder.", required=True
-)
+flags.adopt_module_key_flags(trained)
 flags.DEFINE_integer("version", 1, "Its number for the server.")
-
-TEXTS = ["", "A fine film.", "Not worth the time! " * 100]
-
-
-@common.user_errors()
-def load_classifier():
-    """The classifier in a .keras file or a preset folder."""
-    import keras
-
-    from ulmfit_keras import models
-
-    if FLAGS.model.endswith(".keras"):
-        return keras.saving.load_model(FLAGS.model, compile=False)
-    if (pathlib.Path(FLAGS.model) / "backward").is_dir():
-        return models.BidirectionalTextClassifier.from_preset(FLAGS.model)
-    task = pathlib.Path(FLAGS.model, "task.json")
-    if not task.is_file() or "TextClassifier" not in task.read_text("utf-8"):
-        raise ValueError(
-            "--model must be a trained classifier: the model.keras that "
-            "classify_text leaves, or a folder written by its "
-            f"`save_to_preset`. Received: {FLAGS.model}"
-        )
-    return models.AWDLSTMTextClassifier.from_preset(FLAGS.model)
 
 
 def main(_):
@@ -59,16 +34,16 @@ def main(_):
 
     from ulmfit_keras import export
 
-    classifier = load_classifier()
+    classifier = trained.load_classifier()
     path = output_dir / str(FLAGS.version)
     export.savedmodel(classifier, path)
 
     import tensorflow as tf
 
     served = tf.saved_model.load(str(path)).signatures["serving_default"]
-    outputs = served(text=tf.constant(TEXTS))
+    outputs = served(text=tf.constant(trained.TEXTS))
     name = "values" if "values" in outputs else "probabilities"
-    difference = outputs[name].numpy() - classifier.predict(TEXTS)
+    difference = outputs[name].numpy() - classifier.predict(trained.TEXTS)
     files = [file for file in path.rglob("*") if file.is_file()]
     print(
         json.dumps(

@@ -10,6 +10,7 @@ line on stdout is one JSON object. The training part is
 
 import json
 import statistics
+import tempfile
 
 from absl import app
 from absl import flags
@@ -21,6 +22,9 @@ FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
 flags.DEFINE_alias("precision", "dtype")
 flags.DEFINE_string("settings", None, "What to measure.", required=True)
+
+# fastai cuts off nothing.
+MOST_TOKENS = 10**6
 
 
 def make_backbone(settings):
@@ -63,14 +67,36 @@ def memory(settings):
     }
 
 
+def make_classifier(settings):
+    """A classifier of two classes, in the runtime of the settings."""
+    from ulmfit_keras import export
+    from ulmfit_keras import models
+    from ulmfit_keras import text
+
+    vocabulary = text.Vocabulary.load(settings["vocabulary"])
+    classifier = models.AWDLSTMTextClassifier(
+        make_backbone(settings),
+        2,
+        models.AWDLSTMTextClassifierPreprocessor(
+            text.WordTokenizer(vocabulary.tokens),
+            sequence_length=MOST_TOKENS,
+        ),
+    )
+    if settings["runtime"] == "keras":
+        return classifier
+    dtype = settings["runtime"].removeprefix("onnx_")
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/model"
+        export.onnx_model(classifier, path, dtype)
+        return export.OnnxClassifier(path)
+
+
 def prediction(settings):
     import numpy as np
 
-    from ulmfit_keras import models
-
     with np.load(settings["documents"]) as file:
         documents = np.split(file["ids"], file["ends"][:-1])
-    classifier = models.AWDLSTMTextClassifier(make_backbone(settings), 2)
+    classifier = make_classifier(settings)
     first, second = processes.seconds(
         lambda: classifier.predict(documents, settings["batch_size"]),
         repeats=2,
@@ -83,17 +109,7 @@ def prediction(settings):
 
 
 def single_text(settings):
-    from ulmfit_keras import models
-    from ulmfit_keras import text
-
-    vocabulary = text.Vocabulary.load(settings["vocabulary"])
-    classifier = models.AWDLSTMTextClassifier(
-        make_backbone(settings),
-        2,
-        models.AWDLSTMTextClassifierPreprocessor(
-            text.WordTokenizer(vocabulary.tokens)
-        ),
-    )
+    classifier = make_classifier(settings)
     times = processes.seconds(
         lambda: classifier.predict(settings["text"]), settings["repeats"]
     )

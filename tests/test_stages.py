@@ -109,6 +109,36 @@ def test_all_settings_run_for_multi_label_and_regression(settings):
     assert number.predict(["good", ""]).shape == (2, 1)
 
 
+@pytest.mark.parametrize("patience, kept", [(9, 3), (None, 4)])
+def test_best_weights_are_kept_or_the_last(
+    reviews, monkeypatch, patience, kept
+):
+    # Of the epochs with all four groups unfrozen, the first is the best.
+    losses = iter(range(9))
+    monkeypatch.setattr(
+        keras.callbacks.EarlyStopping,
+        "get_monitor_value",
+        lambda self, logs: float(next(losses)),
+    )
+    biases = []
+
+    class Biases(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            biases.append(self.model.get_weights()[-1])
+
+    classifier = ulmfit.train_classifier(
+        _language_model(),
+        *reviews,
+        epochs=5,
+        patience=patience,
+        callbacks=[Biases()],
+        verbose=0,
+    )
+    found = classifier.get_weights()[-1]
+    same = [np.array_equal(found, bias) for bias in biases]
+    assert same == [epoch == kept for epoch in range(5)]
+
+
 def test_dropout_is_that_of_the_settings_unless_given(reviews):
     texts = reviews[0][:10]
     language_model = _language_model()

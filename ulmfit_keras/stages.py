@@ -69,6 +69,20 @@ def _loss_and_metric(problem_type):
     )
 
 
+def _early_stopping(patience, start_from_epoch=0):
+    """No callback for `patience=None`, else the one that stops training."""
+    if patience is None:
+        return []
+    return [
+        keras.callbacks.EarlyStopping(
+            "val_loss",
+            patience=patience,
+            restore_best_weights=True,
+            start_from_epoch=start_from_epoch,
+        )
+    ]
+
+
 def finetune_language_model(
     language_model,
     texts,
@@ -118,7 +132,8 @@ def finetune_language_model(
         num_sampled: words in the training softmax, see
             `StreamLanguageModel`. Defaults to None: all, as in the paper.
         patience: epochs without a better validation loss before training
-            stops. Defaults to 2. The best weights are kept.
+            stops; the best weights are kept. Defaults to 2. None trains all
+            epochs and keeps the last weights.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
         verbose: as in `fit`.
@@ -177,9 +192,7 @@ def finetune_language_model(
         validation_data=data.TokenStream(valid_ids, rows, bptt),
         callbacks=[
             LearningRateLogger(),
-            keras.callbacks.EarlyStopping(
-                "val_loss", patience=patience, restore_best_weights=True
-            ),
+            *_early_stopping(patience),
             keras.callbacks.TerminateOnNaN(),
             *callbacks,
         ],
@@ -267,9 +280,10 @@ def train_classifier(
         class_weight: dict from label to weight, or `"balanced"`. Defaults
             to None.
         patience: epochs without a better validation loss before training
-            stops, counted once all groups are unfrozen. Defaults to 5: the
-            rate still falls, and the loss with it. The best weights are
-            kept.
+            stops, counted once all groups are unfrozen; the best weights
+            are kept. Defaults to 5: the rate still falls, and the loss with
+            it. None trains all epochs and keeps the last weights, those of
+            the lowest rate.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
         verbose: as in `fit`.
@@ -348,12 +362,7 @@ def train_classifier(
         callbacks=[
             GradualUnfreezing(unfreezing or stage.unfreezing),
             LearningRateLogger(),
-            keras.callbacks.EarlyStopping(
-                "val_loss",
-                patience=patience,
-                restore_best_weights=True,
-                start_from_epoch=min(epochs, len(groups)) - 1,
-            ),
+            *_early_stopping(patience, min(epochs, len(groups)) - 1),
             keras.callbacks.TerminateOnNaN(),
             *callbacks,
         ],

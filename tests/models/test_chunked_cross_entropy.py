@@ -96,3 +96,26 @@ def test_memory_does_not_grow_with_the_logits():
         return compiled.memory_analysis().temp_size_in_bytes
 
     assert temporary_bytes(1024) < 1.5 * temporary_bytes(64)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's loops"
+)
+def test_one_chunk_is_in_memory_at_a_time():
+    import tensorflow as tf
+
+    targets, weights, arrays = _data(64)
+
+    @tf.function
+    def loss(hidden, embeddings, bias):
+        return chunked_cross_entropy(
+            hidden, targets, weights, embeddings, bias, 8
+        )
+
+    graph = loss.get_concrete_function(*arrays).graph
+    loops = [
+        operation.get_attr("parallel_iterations")
+        for operation in graph.get_operations()
+        if operation.type.endswith("While")
+    ]
+    assert loops == [1]

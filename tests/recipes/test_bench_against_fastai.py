@@ -54,6 +54,7 @@ def settings(tmp_path):
     return {
         **SIZES,
         "seed": 0,
+        "runtime": "keras",
         "text": "This film was good.",
         "vocabulary": str(tmp_path / "words.txt"),
         "documents": str(tmp_path / "documents.npz"),
@@ -149,9 +150,20 @@ print(json.dumps([
         assert after < before + 20
 
 
-@pytest.mark.parametrize("part", ["memory", "prediction", "single_text"])
-def test_our_side(part, settings, run_recipe, tmp_path):
-    message = json.dumps({**settings, "part": part})
+@pytest.mark.parametrize(
+    "part, runtime",
+    [
+        ("memory", "keras"),
+        ("prediction", "keras"),
+        ("single_text", "keras"),
+        ("prediction", "onnx_int8"),
+        ("single_text", "onnx_float32"),
+    ],
+)
+def test_our_side(part, runtime, settings, run_recipe, tmp_path):
+    if runtime != "keras":
+        pytest.importorskip("onnxruntime")
+    message = json.dumps({**settings, "part": part, "runtime": runtime})
     run = run_recipe("keras_side", settings=message, output_dir=tmp_path)
     assert_found(part, run.summary)
 

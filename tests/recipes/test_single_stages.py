@@ -100,3 +100,28 @@ def test_export_serves_what_was_trained(kind, trained, run_recipe, tmp_path):
     assert run.summary["largest_difference"] <= 1e-5
     files = [file for file in served.rglob("*") if file.is_file()]
     assert run.summary["bytes"] == sum(f.stat().st_size for f in files)
+
+
+def test_onnx_is_compared_on_texts(trained, folder, run_recipe, tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from ulmfit_keras import export
+
+    exported = tmp_path / "onnx"
+    run = run_recipe(
+        "export_onnx",
+        model=trained[1] / "model.keras",
+        precision="int8",
+        texts=folder / "test.csv",
+        text_column="review",
+        rows=20,
+        output_dir=tmp_path,
+    )
+    summary = run.summary
+    assert summary["path"] == str(exported) and summary["texts"] == 20
+    assert 0 < summary["largest_difference"] < 0.1
+    assert summary["same_labels"] > 0.8
+    files = [file for file in exported.rglob("*") if file.is_file()]
+    assert summary["bytes"] == sum(f.stat().st_size for f in files)
+    classifier = export.OnnxClassifier(exported)
+    assert classifier.labels == ["neg", "pos"]

@@ -1,7 +1,6 @@
 """Writing a classifier as a SavedModel for TensorFlow Serving."""
 
-import pathlib
-import shutil
+from ulmfit_keras.export.replaced_folder import replaced_folder
 
 _WARMUP_TEXTS = ["", "A short text to warm up with."]
 
@@ -66,31 +65,9 @@ def savedmodel(classifier, path):
     from ulmfit_keras.export.signatures import name_methods
     from ulmfit_keras.export.warmup import write_warmup_requests
 
-    if classifier.preprocessor is None:
-        raise ValueError(
-            "A model is exported with its tokenizer: set its `preprocessor`. "
-            "Received: preprocessor=None"
-        )
-    path = pathlib.Path(path)
-    if path.exists() and not _is_replaceable(path):
-        raise ValueError(
-            "`path` must be a new folder or one with an older SavedModel. "
-            f"Received: path={str(path)!r}, which is something else"
-        )
     served = ServedClassifier(classifier)
     signatures = served.signatures()
-    # A server that watches the folder must not see half a model.
-    partial = path.with_name(f"{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    tf.saved_model.save(served, str(partial), signatures)
-    name_methods(str(partial), signatures)
-    write_warmup_requests(partial, _WARMUP_TEXTS)
-    if path.exists():
-        shutil.rmtree(path)
-    partial.rename(path)
-
-
-def _is_replaceable(path):
-    return path.is_dir() and (
-        (path / "saved_model.pb").exists() or not any(path.iterdir())
-    )
+    with replaced_folder(path, "saved_model.pb", "SavedModel") as partial:
+        tf.saved_model.save(served, str(partial), signatures)
+        name_methods(str(partial), signatures)
+        write_warmup_requests(partial, _WARMUP_TEXTS)

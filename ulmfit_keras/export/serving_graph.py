@@ -7,9 +7,11 @@ of TensorFlow Serving needs, and nothing but operations that run on every
 device.
 """
 
-import keras
 import numpy as np
 import tensorflow as tf
+
+from ulmfit_keras.export.inference_weights import array
+from ulmfit_keras.export.inference_weights import dense_layers
 
 _TOKENS_AT_ONCE = 2048
 _ACTIVATIONS = {
@@ -19,41 +21,9 @@ _ACTIVATIONS = {
 }
 
 
-def _array(variable, dtype="float32"):
-    return keras.ops.convert_to_numpy(variable).astype(dtype)
-
-
 def _variable(array):
     with tf.device("CPU"):
         return tf.Variable(array, trainable=False, dtype=tf.float32)
-
-
-def _check_not_quantized(layers):
-    for layer in layers:
-        policy = layer.dtype_policy
-        if isinstance(policy, keras.dtype_policies.QuantizedDTypePolicy):
-            raise ValueError(
-                "A quantized model cannot be exported; export the model as "
-                f"it was before. Received: layer {layer.name!r} with dtype "
-                f"policy {policy.name!r}"
-            )
-
-
-def _folded(norm, dense):
-    """Kernel and bias of a batch normalization and a dense layer in one."""
-    gamma, beta, mean, variance = (
-        _array(variable, "float64")
-        for variable in (
-            norm.gamma,
-            norm.beta,
-            norm.moving_mean,
-            norm.moving_variance,
-        )
-    )
-    kernel = _array(dense.kernel, "float64")
-    scale = gamma / np.sqrt(variance + norm.epsilon)
-    bias = _array(dense.bias, "float64") + (beta - mean * scale) @ kernel
-    return _variable(scale[:, None] * kernel), _variable(bias)
 
 
 def _lstm(x, h, c, kernel, recurrent_kernel, bias):
@@ -92,12 +62,10 @@ class PooledEncoder(tf.Module):
 
     def __init__(self, backbone):
         super().__init__()
-        self._embeddings = _variable(
-            _array(backbone.token_embedding.embeddings)
-        )
+        self._embeddings = _variable(array(backbone.token_embedding.embeddings))
         self._lstms = [
             [
-                _variable(_array(weight))
+                _variable(array(weight))
                 for weight in (layer.kernel, layer.recurrent_kernel, layer.bias)
             ]
             for layer in backbone.lstm_layers
@@ -174,17 +142,12 @@ class ClassifierGraph(tf.Module):
 
     def __init__(self, classifier):
         super().__init__()
-        _check_not_quantized(
-            [classifier.backbone.token_embedding, *classifier.head]
-        )
         self._backwards = classifier.backbone.backwards
         self._encoder = PooledEncoder(classifier.backbone)
-        # Between them dropout, which does nothing at inference.
-        pooling_norm, _, head_dense, head_norm, _, output_dense, _ = (
-            classifier.head
-        )
-        self._hidden = _folded(pooling_norm, head_dense)
-        self._output = _folded(head_norm, output_dense)
+        self._dense_layers = [
+            [_variable(weight) for weight in pair]
+            for pair in dense_layers(classifier)
+        ]
         self._activation = _ACTIVATIONS[classifier.problem_type]
 
     def __call__(self, token_ids, lengths):
@@ -203,7 +166,6 @@ class ClassifierGraph(tf.Module):
             tokens = tf.reverse_sequence(tokens, lengths - 1, seq_axis=1)
             token_ids = tf.concat([start, tokens], axis=1)
         x = self._encoder(token_ids, lengths)
-        kernel, bias = self._hidden
-        x = tf.nn.relu(x @ kernel + bias)
-        kernel, bias = self._output
+        (hidden_kernel, hidden_bias), (kernel, bias) = self._dense_layers
+        x = tf.nn.relu(x @ hidden_kernel + hidden_bias)
         return self._activation(x @ kernel + bias)

@@ -2,10 +2,8 @@
 
 import tensorflow as tf
 
+from ulmfit_keras.export.inference_weights import directions
 from ulmfit_keras.export.serving_graph import ClassifierGraph
-from ulmfit_keras.models.bidirectional_text_classifier import (
-    BidirectionalTextClassifier,
-)
 
 _METHODS = {
     "serving_default": "predict",
@@ -24,17 +22,11 @@ class ServedClassifier(tf.Module):
 
     def __init__(self, classifier):
         super().__init__()
+        members = directions(classifier)
         tokenizer = classifier.preprocessor.tokenizer
         self._tokenizer = tokenizer.graph()
         self._start_id = tokenizer.start_token_id
         self._most_tokens = classifier.preprocessor.sequence_length
-        if isinstance(classifier, BidirectionalTextClassifier):
-            members = [
-                classifier.forward_classifier,
-                classifier.backward_classifier,
-            ]
-        else:
-            members = [classifier]
         self._members = [ClassifierGraph(member) for member in members]
         self._problem_type = classifier.problem_type
         labels = classifier.labels or range(classifier.num_classes)

@@ -1,5 +1,6 @@
 """The exact loss over a large vocabulary in little memory."""
 
+import keras
 from keras import ops
 
 
@@ -64,6 +65,24 @@ def chunked_cross_entropy(
     return loss(hidden, embeddings, bias)
 
 
+def in_turn(number, step, carried):
+    """`keras.ops.fori_loop` that never works on two turns at a time.
+
+    TensorFlow's loop begins up to ten turns at once, and then holds the
+    memory of ten.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.fori_loop(0, number, step, carried)
+    import tensorflow as tf
+
+    return tf.while_loop(
+        lambda index, _: index < number,
+        lambda index, carried: (index + 1, step(index, carried)),
+        (0, carried),
+        parallel_iterations=1,
+    )[1]
+
+
 class Chunks:
     """The tokens of a batch, some at a time.
 
@@ -116,7 +135,7 @@ class Chunks:
             _, _, loss = self.probabilities(part, embeddings, bias, index)
             return total + loss
 
-        return ops.fori_loop(0, self.number, add, ops.zeros((), "float32"))
+        return in_turn(self.number, add, ops.zeros((), "float32"))
 
     def total_and_gradients(self, hidden, embeddings, bias):
         """The loss and its gradients by hidden, embeddings and bias.
@@ -147,8 +166,7 @@ class Chunks:
             )
             return total + loss, d_hidden, d_embeddings, d_bias
 
-        total, d_hidden, d_embeddings, d_bias = ops.fori_loop(
-            0,
+        total, d_hidden, d_embeddings, d_bias = in_turn(
             self.number,
             add,
             (

@@ -1,0 +1,23 @@
+import pytest
+
+from ulmfit_keras.export.replaced_folder import replaced_folder
+
+
+def test_what_was_there_stays_when_writing_fails(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "mark").write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        with replaced_folder(path, "mark", "model") as folder:
+            (folder / "mark").write_text("new")
+            raise KeyboardInterrupt
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+    assert (path / "mark").read_text() == "old"
+
+
+def test_left_overs_of_a_killed_process_are_removed(tmp_path):
+    (tmp_path / "model.partial").mkdir()
+    (tmp_path / "model.partial" / "half").touch()
+    with replaced_folder(tmp_path / "model", "mark", "model") as folder:
+        (folder / "mark").touch()
+    assert [file.name for file in tmp_path.rglob("*")] == ["model", "mark"]

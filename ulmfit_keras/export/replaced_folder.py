@@ -1,0 +1,46 @@
+"""Writing a folder so that nobody sees half of it."""
+
+import contextlib
+import pathlib
+import shutil
+
+
+@contextlib.contextmanager
+def replaced_folder(path, mark, kind):
+    """A folder to write into, which takes the place of `path` at the end.
+
+    A server may watch `path`. If writing fails, what was there stays.
+
+    Args:
+        path: the folder, str or path, with or without an older one there.
+        mark: a file that each such folder has; one without it is something
+            else and stays, unless it is empty.
+        kind: what to call such a folder in an error.
+
+    Yields:
+        The folder to write into, a `pathlib.Path`.
+
+    Raises:
+        ValueError: if `path` is something else.
+    """
+    path = pathlib.Path(path)
+    if path.exists() and not _is_replaceable(path, mark):
+        raise ValueError(
+            f"`path` must be a new folder or one with an older {kind}. "
+            f"Received: path={str(path)!r}, which is something else"
+        )
+    partial = path.with_name(f"{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    if path.exists():
+        shutil.rmtree(path)
+    partial.rename(path)
+
+
+def _is_replaceable(path, mark):
+    return path.is_dir() and ((path / mark).exists() or not any(path.iterdir()))
