@@ -61,55 +61,80 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
     at every step, and read that kernel transposed. Here the loop finds the
     gradient of the gates only, and one large product each gives that of the
     weights.
+
+    Within the loops the tensors of a step are (B, F), but (F, B) in bfloat16.
+    There a step's product spends a quarter of its time on repacking its right
+    factor, which so is the small state and not the large kernel.
     """
     batch_size = x.shape[0]
     units = recurrent_kernel.shape[0]
     x = tf.transpose(x, (1, 0, 2))
     num_steps = tf.shape(x)[0]
+    in_columns = x.dtype == tf.bfloat16
+    gates_axis = 0 if in_columns else 1
+
+    def turn(x):
+        return tf.linalg.matrix_transpose(x) if in_columns else x
+
+    def product(state, turned_matrix):
+        if in_columns:
+            return tf.matmul(turned_matrix, state)
+        return tf.matmul(state, turned_matrix)
 
     def write_later(width):
-        return tf.TensorArray(
-            x.dtype, num_steps, element_shape=(batch_size, width)
-        )
+        shape = (width, batch_size) if in_columns else (batch_size, width)
+        return tf.TensorArray(x.dtype, num_steps, element_shape=shape)
 
-    def read(tensor):
-        # The shape again, since a batch of one loses its size in `unstack`.
-        return tf.TensorArray(
-            x.dtype, num_steps, element_shape=(batch_size, tensor.shape[-1])
-        ).unstack(tensor)
+    def read(steps):
+        """Steps (T, B, F) for the loops."""
+        return read_turned(turn(steps), steps.shape[-1])
+
+    def read_turned(steps, width):
+        return write_later(width).unstack(steps)
+
+    def stack(written):
+        """Steps (T, B, F) from what the loops wrote."""
+        return turn(written.stack())
 
     projected = read(matmul(x, kernel) + bias)
+    forward_kernel = turn(recurrent_kernel)
 
     def forward(t, h, c, hs, cs, gates):
-        z = projected.read(t) + tf.matmul(h, recurrent_kernel)
-        i, f, candidate, o = tf.split(z, 4, axis=-1)
+        z = projected.read(t) + product(h, forward_kernel)
+        i, f, candidate, o = tf.split(z, 4, axis=gates_axis)
         i, f, o = tf.sigmoid(i), tf.sigmoid(f), tf.sigmoid(o)
         candidate = tf.tanh(candidate)
         c = f * c + i * candidate
         h = o * tf.tanh(c)
-        activations = tf.concat([i, f, candidate, o], axis=-1)
+        activations = tf.concat([i, f, candidate, o], axis=gates_axis)
         written = (hs.write(t, h), cs.write(t, c), gates.write(t, activations))
         return t + 1, h, c, *written
 
-    start = (0, initial_h, initial_c)
+    start = (0, turn(initial_h), turn(initial_c))
     kept = (write_later(units), write_later(units), write_later(4 * units))
-    _, h, c, *kept = tf.while_loop(
+    _, h, c, hs, cs, gates = tf.while_loop(
         lambda t, *_: t < num_steps,
         forward,
         start + kept,
         maximum_iterations=num_steps,
     )
-    hs, cs, gates = (array.stack() for array in kept)
+    hs = stack(hs)
+    # For the loop backwards only, so they stay as they are.
+    cs, gates = cs.stack(), gates.stack()
 
     def gradient(d_outputs, d_h, d_c):
         d_outputs = read(tf.transpose(d_outputs, (1, 0, 2)))
-        states = read(cs)
-        states_before = read(tf.concat([initial_c[None], cs[:-1]], axis=0))
-        activations = read(gates)
-        transposed_kernel = tf.transpose(recurrent_kernel)
+        states = read_turned(cs, units)
+        states_before = read_turned(
+            tf.concat([turn(initial_c)[None], cs[:-1]], axis=0), units
+        )
+        activations = read_turned(gates, 4 * units)
+        backward_kernel = turn(tf.transpose(recurrent_kernel))
 
         def backward(t, d_h, d_c, d_zs):
-            i, f, candidate, o = tf.split(activations.read(t), 4, axis=-1)
+            i, f, candidate, o = tf.split(
+                activations.read(t), 4, axis=gates_axis
+            )
             squashed = tf.tanh(states.read(t))
             d_h += d_outputs.read(t)
             d_c += tanh_gradient(squashed, d_h * o)
@@ -120,18 +145,18 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
                     tanh_gradient(candidate, d_c * i),
                     sigmoid_gradient(o, d_h * squashed),
                 ],
-                axis=-1,
+                axis=gates_axis,
             )
-            d_h = tf.matmul(d_z, transposed_kernel)
+            d_h = product(d_z, backward_kernel)
             return t - 1, d_h, d_c * f, d_zs.write(t, d_z)
 
         _, d_h, d_c, d_zs = tf.while_loop(
             lambda t, *_: t >= 0,
             backward,
-            (num_steps - 1, d_h, d_c, write_later(4 * units)),
+            (num_steps - 1, turn(d_h), turn(d_c), write_later(4 * units)),
             maximum_iterations=num_steps,
         )
-        d_zs = d_zs.stack()
+        d_zs = stack(d_zs)
         d_x = tf.transpose(matmul(d_zs, tf.transpose(kernel)), (1, 0, 2))
         hs_before = tf.concat([initial_h[None], hs[:-1]], axis=0)
         # Half precision loses small terms of a long sum.
@@ -139,8 +164,8 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
         d_bias = tf.reduce_sum(tf.cast(d_zs, wide), axis=(0, 1))
         gradients = (
             d_x,
-            d_h,
-            d_c,
+            turn(d_h),
+            turn(d_c),
             matmul_steps(x, d_zs),
             matmul_steps(hs_before, d_zs),
             tf.cast(d_bias, x.dtype),
@@ -152,7 +177,7 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
             for value in gradients
         ]
 
-    return (tf.transpose(hs, (1, 0, 2)), h, c), gradient
+    return (tf.transpose(hs, (1, 0, 2)), turn(h), turn(c)), gradient
 
 
 def sigmoid_gradient(y, d_y):
