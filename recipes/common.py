@@ -123,11 +123,13 @@ def define_classifier_flags():
     flags.DEFINE_integer(
         "classifier_epochs", 8, "Most epochs of stage 3.", lower_bound=1
     )
-    flags.DEFINE_bool(
-        "early_stopping",
-        True,
-        "Stop stage 3 when the validation loss falls no more, and keep the "
-        "best weights. Without, all epochs run and the last weights are kept.",
+    flags.DEFINE_integer(
+        "patience",
+        None,
+        "Stop stage 3 after so many epochs without a better validation loss, "
+        "and keep the best weights. Defaults to all epochs and the last "
+        "weights.",
+        lower_bound=0,
     )
     flags.DEFINE_integer(
         "max_length",

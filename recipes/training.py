@@ -64,7 +64,7 @@ def train_classifier(language_model, tables, output_dir):
         unfreezing=FLAGS.unfreezing,
         dropout_multiplier=FLAGS.classifier_dropout_multiplier,
         class_weight="balanced" if FLAGS.balanced else None,
-        patience=5 if FLAGS.early_stopping else None,
+        patience=FLAGS.patience,
         callbacks=[
             *logs(output_dir, stage_name("classifier", language_model)),
             history,

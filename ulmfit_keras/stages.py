@@ -246,7 +246,7 @@ def train_classifier(
     unfreezing=None,
     dropout_multiplier=None,
     class_weight=None,
-    patience=5,
+    patience=None,
     callbacks=(),
     seed=0,
     verbose="auto",
@@ -264,7 +264,8 @@ def train_classifier(
             part of the training rows is held out.
         validation_fraction: how large a part. Defaults to 0.1.
         problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
-        epochs: at most. Defaults to 10.
+        epochs: over which the learning rate rises and falls. Defaults to
+            10.
         settings: `"paper"`, `"fastai"` or `"small"`, see
             `ulmfit_keras.settings`. Defaults to `"paper"`; for the shipped
             small model take `"small"`.
@@ -281,9 +282,9 @@ def train_classifier(
             to None.
         patience: epochs without a better validation loss before training
             stops, counted once all groups are unfrozen; the best weights
-            are kept. Defaults to 5: the rate still falls, and the loss with
-            it. None trains all epochs and keeps the last weights, those of
-            the lowest rate.
+            are kept. Defaults to None: all epochs are run and the last
+            weights kept, those of the lowest rate. The best loss often comes
+            early, at a high rate, and with a worse accuracy.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
         verbose: as in `fit`.
