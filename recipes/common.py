@@ -63,7 +63,11 @@ def define_table_flags():
         "test_fraction", 0.2, "How large a part, where there is no --test."
     )
     flags.DEFINE_float(
-        "validation_fraction", 0.1, "Share of the training rows held out."
+        "validation_fraction",
+        0.1,
+        "Share of the training rows held out to validate on; 0 for none.",
+        lower_bound=0,
+        upper_bound=1,
     )
     flags.DEFINE_integer(
         "train_rows",
@@ -130,6 +134,13 @@ def define_classifier_flags():
         "and keep the best weights. Defaults to all epochs and the last "
         "weights.",
         lower_bound=0,
+    )
+    flags.register_multi_flags_validator(
+        ["patience", "validation_fraction"],
+        lambda values: (
+            values["patience"] is None or values["validation_fraction"] > 0
+        ),
+        "--patience needs a --validation_fraction above 0",
     )
     flags.DEFINE_integer(
         "max_length",

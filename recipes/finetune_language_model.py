@@ -43,7 +43,9 @@ def main(_):
     print(
         json.dumps(
             {
-                "perplexity": min(history.history["val_perplexity"]),
+                "perplexity": min(
+                    history.history.get("val_perplexity", [None])
+                ),
                 "epochs": len(history.epoch),
                 "seconds": round(time.monotonic() - started, 1),
                 "backend": keras.backend.backend(),

@@ -119,7 +119,7 @@ def check_labels(tables):
     for table in tables.values():
         if table.labels is not None:
             data.encode_labels(table, names, FLAGS.problem_type)
-    if "valid" not in tables:
+    if "valid" not in tables and FLAGS.validation_fraction:
         _split(tables["train"], FLAGS.validation_fraction)
 
 

@@ -139,6 +139,28 @@ def test_best_weights_are_kept_or_the_last(
     assert same == [epoch == kept for epoch in range(5)]
 
 
+def test_nothing_is_held_out_on_request():
+    # A label has one row, which would not do for a split.
+    texts, labels = ["good film", "bad film"], ["pos", "neg"]
+    language_model = _language_model()
+    history = ulmfit.finetune_language_model(
+        language_model, texts, validation_fraction=0, epochs=2, verbose=0
+    )
+    assert len(history.history["loss"]) == 2
+    assert "val_loss" not in history.history
+    options = {"validation_fraction": 0, "epochs": 1, "verbose": 0}
+    recorded = keras.callbacks.History()
+    classifier = ulmfit.train_classifier(
+        language_model, texts, labels, callbacks=[recorded], **options
+    )
+    assert classifier.labels == ["neg", "pos"]
+    assert "val_loss" not in recorded.history
+    with pytest.raises(ValueError, match="Received: patience=2"):
+        ulmfit.train_classifier(
+            language_model, texts, labels, patience=2, **options
+        )
+
+
 def test_dropout_is_that_of_the_settings_unless_given(reviews):
     texts = reviews[0][:10]
     language_model = _language_model()

@@ -115,7 +115,9 @@ def finetune_language_model(
         texts: list of str, labelled or not; labels are not looked at.
         validation_texts: list of str. Defaults to None: held out from
             `texts`.
-        validation_fraction: share of `texts` held out. Defaults to 0.1.
+        validation_fraction: share of `texts` held out. Defaults to 0.1. With
+            0 nothing is validated: all epochs are run, and the last weights
+            kept.
         epochs: at most. Defaults to 5.
         settings: `"paper"`, `"fastai"` or `"small"`, see
             `ulmfit_keras.settings`. Defaults to `"paper"`; for the shipped
@@ -162,7 +164,6 @@ def finetune_language_model(
             language_model, train_texts, min_count
         )
     train_ids = language_model.token_ids(train_texts)
-    valid_ids = language_model.token_ids(valid_texts)
     # Rows of at least two windows, or the carried state means little.
     num_tokens = sum(map(len, train_ids))
     rows = min(batch_size or stage.batch_size, max(1, num_tokens // bptt // 2))
@@ -186,13 +187,17 @@ def finetune_language_model(
     if random_length:
         schedule = LengthScaled(schedule, stream.lengths, bptt)
     trainer.compile(_adam(stage, schedule, language_model.layer_groups()))
+    valid = None
+    if valid_texts:
+        valid_ids = language_model.token_ids(valid_texts)
+        valid = data.TokenStream(valid_ids, rows, bptt)
     history = trainer.fit(
         stream,
         epochs=epochs,
-        validation_data=data.TokenStream(valid_ids, rows, bptt),
+        validation_data=valid,
         callbacks=[
             LearningRateLogger(),
-            *_early_stopping(patience),
+            *_early_stopping(patience if valid else None),
             keras.callbacks.TerminateOnNaN(),
             *callbacks,
         ],
@@ -222,6 +227,8 @@ def _texts_split(texts, validation_texts, validation_fraction, seed):
         )
     if validation_texts is not None:
         return texts, list(validation_texts)
+    if validation_fraction == 0:
+        return texts, []
     order = np.random.default_rng(seed).permutation(len(texts))
     held_out = max(1, round(validation_fraction * len(texts)))
     return (
@@ -262,7 +269,8 @@ def train_classifier(
             `"multi_label"`; numbers for `"regression"`.
         validation_data: (texts, labels). Defaults to None: a stratified
             part of the training rows is held out.
-        validation_fraction: how large a part. Defaults to 0.1.
+        validation_fraction: how large a part. Defaults to 0.1. With 0 all
+            rows are trained on and nothing is validated.
         problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
         epochs: over which the learning rate rises and falls. Defaults to
             10.
@@ -294,7 +302,8 @@ def train_classifier(
 
     Raises:
         ValueError: if texts and labels do not fit each other, a label occurs
-            only in the validation data, or `settings` is unknown.
+            only in the validation data, `settings` is unknown, or there is a
+            `patience` but nothing to validate on.
 
     Example:
 
@@ -305,19 +314,25 @@ def train_classifier(
     """
     stage = _choose(CLASSIFIER_SETTINGS, settings)
     texts, labels = list(texts), list(labels)
-    if validation_data is None:
+    if validation_data is None and validation_fraction:
         train_rows, valid_rows = data.stratified_split(
             labels, validation_fraction, seed, problem_type
         )
-        valid_texts = [texts[i] for i in valid_rows]
-        valid_labels = [labels[i] for i in valid_rows]
+        validation_data = (
+            [texts[i] for i in valid_rows],
+            [labels[i] for i in valid_rows],
+        )
         texts = [texts[i] for i in train_rows]
         labels = [labels[i] for i in train_rows]
-    else:
-        valid_texts, valid_labels = map(list, validation_data)
+    if validation_data is None and patience is not None:
+        raise ValueError(
+            "`patience` waits for a better validation loss: give "
+            "`validation_data` or a `validation_fraction` above 0, or leave "
+            f"`patience` out. Received: patience={patience} and "
+            f"validation_fraction={validation_fraction}"
+        )
     names = data.label_names(labels, problem_type)
     targets = data.encode_labels(labels, names, problem_type)
-    valid_targets = data.encode_labels(valid_labels, names, problem_type)
     classifier = models.AWDLSTMTextClassifier(
         _copied_backbone(language_model.backbone),
         num_classes=targets.shape[-1] if names is None else len(names),
@@ -340,9 +355,14 @@ def train_classifier(
         shuffle=True,
         seed=seed,
     )
-    valid = data.LengthBuckets(
-        token_ids(valid_texts), valid_targets, batch_size=batch_size
-    )
+    valid = None
+    if validation_data is not None:
+        valid_texts, valid_labels = map(list, validation_data)
+        valid = data.LengthBuckets(
+            token_ids(valid_texts),
+            data.encode_labels(valid_labels, names, problem_type),
+            batch_size=batch_size,
+        )
     trainer = classifier.logits_model(stage.alpha, stage.beta)
     schedule = SlantedTriangular(
         learning_rate or stage.learning_rate,

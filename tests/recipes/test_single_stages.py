@@ -70,6 +70,21 @@ def test_a_classifier_is_trained_on_that_preset(trained):
     assert model.labels == ["neg", "pos"]
 
 
+def test_all_rows_are_trained_on_without_validation(
+    classifier_options, run_recipe, tmp_path
+):
+    options = {**classifier_options, "validation_fraction": 0}
+    run = run_recipe("train_classifier", **options, output_dir=tmp_path)
+    assert run.summary["epochs"] == 1
+    header, row = (tmp_path / "classifier_log.csv").read_text().splitlines()
+    logged = dict(zip(header.split(","), row.split(","), strict=True))
+    assert float(logged["loss"]) > 0 and logged["val_loss"] == "NA"
+    run = run_recipe(
+        "train_classifier", **options, patience=2, output_dir=tmp_path
+    )
+    assert run.code == 1 and "--patience needs" in run.stderr
+
+
 @needs_tensorflow
 @pytest.mark.parametrize("kind", ["file", "preset", "two_directions"])
 def test_export_serves_what_was_trained(kind, trained, run_recipe, tmp_path):
