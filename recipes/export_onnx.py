@@ -51,8 +51,6 @@ def read_texts():
 
 def main(_):
     output_dir = common.start()
-    import numpy as np
-
     from ulmfit_keras import export
 
     classifier = trained.load_classifier()
@@ -63,13 +61,10 @@ def main(_):
     found = export.OnnxClassifier(path).predict(texts)
     expected = classifier.predict(texts)
     same = found.argmax(axis=-1) == expected.argmax(axis=-1)
-    files = [file for file in path.rglob("*") if file.is_file()]
     print(
         json.dumps(
             {
-                "path": str(path),
-                "bytes": sum(file.stat().st_size for file in files),
-                "largest_difference": float(np.abs(found - expected).max()),
+                **trained.comparison(path, found, expected),
                 "same_labels": float(same.mean()),
                 "texts": len(texts),
             }

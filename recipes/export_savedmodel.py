@@ -30,8 +30,6 @@ flags.DEFINE_integer("version", 1, "Its number for the server.")
 
 def main(_):
     output_dir = common.start()
-    import numpy as np
-
     from ulmfit_keras import export
 
     classifier = trained.load_classifier()
@@ -43,17 +41,8 @@ def main(_):
     served = tf.saved_model.load(str(path)).signatures["serving_default"]
     outputs = served(text=tf.constant(trained.TEXTS))
     name = "values" if "values" in outputs else "probabilities"
-    difference = outputs[name].numpy() - classifier.predict(trained.TEXTS)
-    files = [file for file in path.rglob("*") if file.is_file()]
-    print(
-        json.dumps(
-            {
-                "path": str(path),
-                "bytes": sum(file.stat().st_size for file in files),
-                "largest_difference": float(np.abs(difference).max()),
-            }
-        )
-    )
+    expected = classifier.predict(trained.TEXTS)
+    print(json.dumps(trained.comparison(path, outputs[name].numpy(), expected)))
 
 
 if __name__ == "__main__":

@@ -34,3 +34,22 @@ def load_classifier():
             f"`save_to_preset`. Received: {FLAGS.model}"
         )
     return models.AWDLSTMTextClassifier.from_preset(FLAGS.model)
+
+
+def comparison(path, found, expected):
+    """What both exports tell of the folder they wrote.
+
+    Args:
+        path: `pathlib.Path` of the folder.
+        found: array, outputs of what was exported.
+        expected: array, outputs of the classifier.
+
+    Returns:
+        A dict of `path`, `bytes` and `largest_difference`.
+    """
+    files = [file for file in path.rglob("*") if file.is_file()]
+    return {
+        "path": str(path),
+        "bytes": sum(file.stat().st_size for file in files),
+        "largest_difference": float(abs(found - expected).max()),
+    }

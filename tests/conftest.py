@@ -1,11 +1,17 @@
-"""Shared by all tests: a fixed seed, and where the public corpora lie."""
+"""Shared by all tests: fixed seeds, and where the public corpora lie."""
 
 import os
 import pathlib
 
 import keras
 import pytest
+from hypothesis import settings
 from keras import ops
+
+# The same examples each time: what passed once does not fail somewhere else.
+# `pytest --hypothesis-profile=default` looks for new ones.
+settings.register_profile("same_examples", derandomize=True)
+settings.load_profile("same_examples")
 
 
 @pytest.fixture(autouse=True)

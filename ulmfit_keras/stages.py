@@ -197,7 +197,7 @@ def finetune_language_model(
         validation_data=valid,
         callbacks=[
             LearningRateLogger(),
-            *_early_stopping(patience if valid else None),
+            *_early_stopping(None if valid is None else patience),
             keras.callbacks.TerminateOnNaN(),
             *callbacks,
         ],

@@ -100,8 +100,9 @@ def add_classifier(graph, classifier, token_ids, lengths):
     if classifier.backbone.backwards:
         token_ids = add_reversal(graph, token_ids, lengths)
     x = add_embedding(graph, classifier.backbone.token_embedding, token_ids)
+    sizes = graph.add("Cast", lengths, to=onnx.TensorProto.INT32)
     for layer in classifier.backbone.lstm_layers:
-        x, last = add_lstm(graph, layer, x, lengths)
+        x, last = add_lstm(graph, layer, x, sizes)
     x = add_pooling(graph, x, last, lengths)
     hidden, output = (
         [graph.weight(weight.astype("float32")) for weight in pair]
@@ -142,7 +143,10 @@ def add_embedding(graph, layer, token_ids):
 
 
 def add_lstm(graph, layer, x, lengths):
-    """A `WeightDropLSTM`: (T, B, D) to all outputs and the last valid ones."""
+    """A `WeightDropLSTM`: (T, B, D) to all outputs and the last valid ones.
+
+    Here `lengths` are int32, as ONNX has it for this operation.
+    """
     kernel, recurrent_kernel, bias = (
         # Keras' gates are i, f, c, o, those of ONNX i, o, f, c.
         np.concatenate([gates[0], gates[3], gates[1], gates[2]], axis=-1)
@@ -153,7 +157,6 @@ def add_lstm(graph, layer, x, lengths):
     )
     # ONNX has two biases, and adds them.
     biases = graph.weight(np.concatenate([bias, np.zeros_like(bias)])[None])
-    lengths = graph.add("Cast", lengths, to=onnx.TensorProto.INT32)
     matrices = kernel.T, recurrent_kernel.T
     if graph.is_int8:
         (kernel, kernel_scale), (recurrent_kernel, recurrent_scale) = map(
