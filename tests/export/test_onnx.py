@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -161,6 +162,15 @@ def test_errors_name_what_is_wrong(make_classifier, tmp_path):
     assert not os.listdir(tmp_path)
     with pytest.raises(ValueError, match="lacks .*model.onnx"):
         OnnxClassifier(tmp_path)
+
+
+def test_missing_packages_are_named(classifier, tmp_path, monkeypatch):
+    for name in ("onnx", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r"ulmfit_keras\[onnx\]"):
+        onnx_model(classifier, tmp_path / "model")
+    with pytest.raises(ImportError, match=r"ulmfit_keras\[onnx\]"):
+        OnnxClassifier(tmp_path / "model")
 
 
 def test_a_stranger_cannot_name_a_class(classifier, tmp_path):

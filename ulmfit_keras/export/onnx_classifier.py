@@ -47,8 +47,13 @@ class OnnxClassifier:
     """
 
     def __init__(self, path, num_threads=0):
-        import onnxruntime
-
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ImportError(
+                "An ONNX model runs in the onnxruntime package: "
+                '`pip install "ulmfit_keras[onnx]"`.'
+            ) from error
         path = pathlib.Path(path)
         missing = [
             name

@@ -78,8 +78,13 @@ def onnx_model(classifier, path, dtype="float32"):
 
 
 def _graph_of(classifier, dtype):
-    import onnx
-
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError(
+            "Exporting to ONNX needs the onnx package: "
+            '`pip install "ulmfit_keras[onnx]"`.'
+        ) from error
     from ulmfit_keras.export import onnx_graph
 
     graph = onnx_graph.Graph(is_int8=dtype == "int8")
