@@ -88,15 +88,22 @@ def test_every_document_once_and_padded_right(
 
 
 @settings(deadline=None)
-@given(lengths=st.lists(st.integers(1, 3000), min_size=1, max_size=300))
-def test_shapes_are_few(lengths):
+@given(
+    lengths=st.lists(st.integers(1, 3000), min_size=1, max_size=300),
+    shuffle=st.booleans(),
+)
+def test_shapes_are_few(lengths, shuffle):
     batches = LengthBuckets(
-        documents_of(lengths), batch_size=4, max_batch_tokens=10**9
+        documents_of(lengths),
+        batch_size=4,
+        max_batch_tokens=10**9,
+        shuffle=shuffle,
     )
     shapes = {batches[i]["token_ids"].shape for i in range(len(batches))}
     assert len(shapes) <= 2 * len(bucket_lengths(max(lengths)))
     padded = sum(b * t for b, t in (x["token_ids"].shape for x in batches))
-    # Twice for padding, and once more twice for at most 3 that move up.
+    # Twice for padding, and once more twice for at most 3 that stand with
+    # longer ones.
     assert padded <= 2 * sum(max(n, 8) for n in lengths) + sum(
         3 * 2 * t for t in bucket_lengths(max(lengths))
     )
@@ -104,9 +111,21 @@ def test_shapes_are_few(lengths):
 
 def test_evenly_spread_lengths_leave_one_short_batch():
     lengths = np.random.default_rng(0).integers(1, 400, 1000)
-    batches = LengthBuckets(documents_of(lengths), batch_size=16)
+    batches = LengthBuckets(documents_of(lengths), batch_size=16, shuffle=True)
     sizes = [len(rows) for rows in rows_of(batches)]
     assert sum(size < 16 for size in sizes) <= 1
+
+
+def test_documents_that_are_not_shuffled_are_batched_by_length():
+    lengths = np.random.default_rng(0).integers(1, 400, 1000)
+    batches = LengthBuckets(documents_of(lengths), batch_size=16)
+    spans = sorted(
+        (lengths[rows].min(), lengths[rows].max()) for rows in rows_of(batches)
+    )
+    assert all(
+        longest <= shortest
+        for (_, longest), (shortest, _) in zip(spans, spans[1:], strict=False)
+    )
 
 
 @settings(deadline=None)

@@ -36,14 +36,17 @@ class LengthBuckets(keras.utils.PyDataset):
     """Right-padded batches of documents of like length, for any backend.
 
     Every document stands in exactly one batch of an epoch. A batch is padded
-    to one of `bucket_lengths`, so that few shapes are compiled. Documents
-    left over when a bucket is cut into batches move up into the next bucket
-    if that is at most twice as long, and else make a short batch.
+    to one of `bucket_lengths`, so that few shapes are compiled.
 
-    A longest batch comes first, so that a shortage of memory shows at the
-    start. The order is a function of `seed` and `epoch`; pass
+    If the documents are not shuffled, they are batched by falling length. If
+    they are, those left over when a bucket is cut into batches move up into
+    the next bucket if that is at most twice as long, and else make a short
+    batch. The order is a function of `seed` and `epoch`; pass
     `shuffle=False` to `fit`, which otherwise shuffles the batches once more
     with Python's global random state.
+
+    A longest batch comes first, so that a shortage of memory shows at the
+    start.
 
     Args:
         ids: a list of documents, each a sequence of at least one token id
@@ -187,16 +190,33 @@ class LengthBuckets(keras.utils.PyDataset):
 
     def _plan(self):
         """The batches of this epoch: [(padded length, document numbers)]."""
-        rng = np.random.default_rng((self.seed, self._epoch))
         lengths = bucket_lengths(self._lengths.max())
         bucket_of = np.searchsorted(lengths, self._lengths)
+        plan = self._shuffled_plan if self.shuffle else self._sorted_plan
+        return _longest_first(plan(lengths, bucket_of))
+
+    def rows_in_batch(self, length):
+        """How many documents a batch of a padded length holds at most."""
+        return max(1, min(self.batch_size, self.max_batch_tokens // length))
+
+    def _sorted_plan(self, lengths, bucket_of):
+        order = np.argsort(-self._lengths, kind="stable")
+        batches, first = [], 0
+        while first < len(order):
+            length = lengths[bucket_of[order[first]]]
+            rows = order[first : first + self.rows_in_batch(length)]
+            batches.append((length, rows))
+            first += len(rows)
+        return batches
+
+    def _shuffled_plan(self, lengths, bucket_of):
+        rng = np.random.default_rng((self.seed, self._epoch))
         used = [(lengths[b], b) for b in np.unique(bucket_of)]
         batches, left_over = [], np.zeros(0, np.int64)
         for place, (length, bucket) in enumerate(used):
             rows = np.append(left_over, np.flatnonzero(bucket_of == bucket))
-            if self.shuffle:
-                rows = rng.permutation(rows)
-            size = max(1, min(self.batch_size, self.max_batch_tokens // length))
+            rows = rng.permutation(rows)
+            size = self.rows_in_batch(length)
             is_last = place + 1 == len(used)
             moves_up = not is_last and used[place + 1][0] <= 2 * length
             end = len(rows) - len(rows) % size if moves_up else len(rows)
@@ -205,9 +225,7 @@ class LengthBuckets(keras.utils.PyDataset):
                 for first in range(0, end, size)
             ]
             left_over = rows[end:]
-        if self.shuffle:
-            batches = [batches[i] for i in rng.permutation(len(batches))]
-        return _longest_first(batches)
+        return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def _longest_first(batches):
