@@ -18,7 +18,6 @@ import json
 import math
 import time
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -51,7 +50,11 @@ flags.DEFINE_integer(
     1000,
     "Batches between two validations, and between two checkpoints.",
 )
-flags.DEFINE_string("prompt", "The history of", "What samples.txt goes on.")
+flags.DEFINE_string(
+    "prompt",
+    "The history of",
+    "What the texts in samples.txt begin with; end with, if --backwards.",
+)
 
 
 def make_language_model(corpus):
@@ -167,4 +170,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ulmfit_keras import models
+
 to_numpy = ops.convert_to_numpy
 
 
@@ -151,6 +153,111 @@ def test_kerashub_data_sets_of_texts_give_the_same(language_model, texts):
         language_model.evaluate(texts, verbose=0),
         atol=1e-5,
     )
+
+
+@pytest.fixture
+def backward_model(make_backbone, language_model):
+    backward = models.AWDLSTMCausalLM(
+        make_backbone(backwards=True), language_model.preprocessor
+    )
+    backward.set_weights(language_model.get_weights())
+    return backward
+
+
+BOTH_WAYS = [
+    ("the film was good", "good was film the"),
+    ("it", "it"),
+    ("", ""),
+    ("bad , very bad", "bad very , bad"),
+]
+
+
+def test_a_backward_model_reads_texts_from_their_ends(
+    language_model, backward_model
+):
+    texts, turned = map(list, zip(*BOTH_WAYS, strict=True))
+    expected = language_model.evaluate(turned, verbose=0)
+    np.testing.assert_allclose(
+        backward_model.evaluate(texts, verbose=0), expected, atol=1e-6
+    )
+    assert backward_model.evaluate(turned, verbose=0)[0] != expected[0]
+    # As in the stream of `token_ids`, but for the `xxbos` at the end.
+    x, y, _ = backward_model.preprocessor(texts)
+    for row, target, ids in zip(
+        np.asarray(x["token_ids"]),
+        np.asarray(y),
+        backward_model.token_ids(texts),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(row[: len(ids)], ids)
+        np.testing.assert_array_equal(target[: len(ids) - 1], ids[1:])
+
+    for model, read in (language_model, turned), (backward_model, texts):
+        model.backbone.set_dropout(multiplier=0.0)
+        model.compile(keras.optimizers.SGD(0.5))
+        model.fit(read, verbose=0, validation_data=read)
+    for a, b in zip(
+        language_model.get_weights(), backward_model.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_backward_model_reads_data_sets_of_texts_from_their_ends(
+    backward_model,
+):
+    tf = pytest.importorskip("tensorflow")
+    texts = [text for text, _ in BOTH_WAYS]
+    np.testing.assert_allclose(
+        backward_model.evaluate(
+            tf.data.Dataset.from_tensor_slices(texts).batch(3), verbose=0
+        ),
+        backward_model.evaluate(texts, verbose=0),
+        atol=1e-6,
+    )
+
+
+def test_a_backward_model_writes_what_comes_before(
+    language_model, backward_model
+):
+    prompts = ["film good", "it"]
+    # Plain words only, whose text is as it is whatever stands before.
+    words = language_model.preprocessor.tokenizer.get_vocabulary()
+    bias = [-1e3 * (w.startswith("xx") or not w.isalpha()) for w in words]
+    for model in language_model, backward_model:
+        model.output_bias.assign(bias)
+        model.compile(sampler="greedy")
+    options = {"max_length": 9, "stop_token_ids": None}
+    forwards = language_model.generate(["good film", "it"], **options)
+    backwards = backward_model.generate(prompts, **options)
+    for forward, backward, prompt in zip(
+        forwards, backwards, prompts, strict=True
+    ):
+        assert len(backward.split()) == 8
+        assert backward.split() == forward.split()[::-1]
+        assert backward.endswith(prompt)
+    assert backward_model.generate(prompts[0], **options) == backwards[0]
+    new = backward_model.generate(prompts, strip_prompt=True, **options)
+    for part, whole, prompt in zip(new, backwards, prompts, strict=True):
+        assert f"{part} {prompt}".split() == whole.split()
+
+
+def test_models_of_both_directions_share_a_tokenizer(
+    language_model, backward_model, tmp_path
+):
+    ours, theirs = language_model.preprocessor, backward_model.preprocessor
+    assert (ours.backwards, theirs.backwards) == (False, True)
+    assert ours.tokenizer is theirs.tokenizer
+    assert ours.sequence_length == theirs.sequence_length
+    backward_model.save(tmp_path / "model.keras")
+    backward_model.save_to_preset(tmp_path / "preset")
+    expected = backward_model.evaluate(["the film"], verbose=0)
+    for loaded in (
+        keras.saving.load_model(tmp_path / "model.keras"),
+        models.AWDLSTMCausalLM.from_preset(tmp_path / "preset"),
+    ):
+        np.testing.assert_allclose(
+            loaded.evaluate(["the film"], verbose=0), expected, atol=1e-6
+        )
 
 
 def test_output_bias_is_in_the_last_layer_group(language_model):

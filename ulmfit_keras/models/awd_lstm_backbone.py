@@ -42,7 +42,8 @@ class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
             Defaults to 0.5.
         backwards: bool, whether the weights are of a model that reads texts
             from their last token to the first. It changes nothing here; a
-            classifier on top then reverses its documents. Defaults to False.
+            language model or classifier on top then reverses its texts.
+            Defaults to False.
         dtype: dtype policy of all layers. Defaults to Keras' global one.
 
     Input shape:

@@ -81,10 +81,15 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
     models do. To carry the state along a long stream of text, as ULMFiT
     does, train a `StreamLanguageModel` of this model.
 
+    With a backbone that reads `backwards`, `fit` and `evaluate` read texts
+    from their ends, and `generate` writes what comes before a prompt. Token
+    ids are expected in the order in which the model reads them.
+
     Args:
         backbone: an `AWDLSTMBackbone`.
         preprocessor: an `AWDLSTMCausalLMPreprocessor`, or None for a model
-            of token ids. Defaults to None.
+            of token ids. Where it is for the other direction, the model
+            makes one of its own, with the same tokenizer. Defaults to None.
 
     Input shape:
         As the backbone; texts in `fit`, `evaluate` and `generate`.
@@ -104,6 +109,9 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
     preprocessor_cls = AWDLSTMCausalLMPreprocessor
 
     def __init__(self, backbone, preprocessor=None, **kwargs):
+        if preprocessor is not None:
+            preprocessor = preprocessor.in_order(backbone.backwards)
+
         # === Layers ===
         self.backbone = backbone
         self.preprocessor = preprocessor

@@ -2,9 +2,27 @@
 
 import keras
 import keras_hub
+import numpy as np
 
 from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
 from ulmfit_keras.models.presets import PresetMixin
+
+
+class ReversingPacker(keras_hub.layers.StartEndPacker):
+    """KerasHub's `StartEndPacker` for tokens read from the last to the first.
+
+    See `keras_hub.layers.StartEndPacker` for arguments and results; the
+    tokens come in the order of the text. What is too long loses its first.
+    """
+
+    def call(self, inputs, **kwargs):
+        if not isinstance(inputs, list):  # tensors in a TensorFlow graph
+            inputs = inputs[..., ::-1]
+        elif inputs and isinstance(inputs[0], list):
+            inputs = [row[::-1] for row in inputs]
+        else:
+            inputs = inputs[::-1]
+        return super().call(inputs, **kwargs)
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
@@ -19,6 +37,10 @@ class AWDLSTMCausalLMPreprocessor(
     Args:
         tokenizer: a `WordTokenizer` or `SentencePieceTokenizer`.
         sequence_length: int, the padded length in tokens. Defaults to 256.
+        backwards: bool, whether the tokens between the two `xxbos` go from
+            the last to the first; generated ids are turned round before
+            they become text. Defaults to False. A model takes the order of
+            its backbone, whatever is given here.
         **kwargs: see `keras_hub.models.CausalLMPreprocessor`.
 
     Example:
@@ -31,5 +53,32 @@ class AWDLSTMCausalLMPreprocessor(
     backbone_cls = AWDLSTMBackbone
     tokenizer_cls = keras_hub.tokenizers.Tokenizer
 
-    def __init__(self, tokenizer, sequence_length=256, **kwargs):
+    def __init__(
+        self, tokenizer, sequence_length=256, backwards=False, **kwargs
+    ):
         super().__init__(tokenizer, sequence_length=sequence_length, **kwargs)
+        self.backwards = backwards
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.backwards:
+            self.packer = ReversingPacker.from_config(self.packer.get_config())
+
+    def generate_postprocess(self, x):
+        if self.backwards:
+            # The padding, now on the left, is cut off by the mask.
+            x = {
+                name: np.flip(keras.ops.convert_to_numpy(value), -1)
+                for name, value in x.items()
+            }
+        return super().generate_postprocess(x)
+
+    def in_order(self, backwards):
+        """This preprocessor, or for the other order one with its tokenizer."""
+        if backwards == self.backwards:
+            return self
+        config = {**self.get_config(), "tokenizer": self.tokenizer}
+        return type(self).from_config({**config, "backwards": backwards})
+
+    def get_config(self):
+        return {**super().get_config(), "backwards": self.backwards}
