@@ -53,7 +53,9 @@ class TokenStream(keras.utils.PyDataset):
 
     Attributes:
         epoch: int, Keras' epoch whose batches are read. What they hold
-            depends on it and on the arguments only.
+            depends on it and on the arguments only. Whoever trains sets it,
+            as `StreamLanguageModel.fit` does; an evaluation leaves it alone,
+            so that all read the same. Starts at 0.
 
     Yields:
         `({"token_ids": int32 (batch_size, T), "starts": float32
@@ -170,6 +172,3 @@ class TokenStream(keras.utils.PyDataset):
                 targets[row, : last - first] = window[1:]
         starts = np.full(self.batch_size, float(place == 0), "float32")
         return {"token_ids": token_ids, "starts": starts}, targets
-
-    def on_epoch_end(self):
-        self.epoch += 1
