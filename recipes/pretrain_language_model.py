@@ -18,6 +18,7 @@ import json
 import math
 import time
 
+from absl import app
 from absl import flags
 
 from recipes import common
@@ -170,4 +171,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    common.run(main)
+    app.run(main)
