@@ -187,10 +187,38 @@ def test_frozen_groups_are_bit_identical_and_each_stage_is_traced_once(
         assert model.train_steps == 3
 
 
-def test_nothing_is_left_behind():
+class Breaking(keras.callbacks.Callback):
+    """Ends `fit` by an exception, after the first step or right away."""
+
+    def __init__(self, at_once=False):
+        super().__init__()
+        self.at_once = at_once
+
+    def on_train_begin(self, logs=None):
+        if self.at_once:
+            raise KeyboardInterrupt
+
+    def on_train_batch_end(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_nothing_is_left_behind(broken):
     model = make_model()
     model.compile(make_optimizer(), "mse")
-    fit(model, [GradualUnfreezing([["head"]])], epochs=1)
+    unfreezing = GradualUnfreezing([["head"]])
+    if broken:
+        with pytest.raises(KeyboardInterrupt):
+            fit(model, [unfreezing, Breaking()], epochs=1)
+        unfreezing.unfreeze_all()
+    else:
+        fit(model, [unfreezing], epochs=1)
+    assert not model.optimizer.frozen
+    assert not any(
+        layer.closed
+        for layer in model.layers
+        if isinstance(layer, GradientBoundary)
+    )
     assert "train_step" not in vars(model)
     assert "call" not in vars(model.get_layer("inner"))
     if BACKEND == "torch":
@@ -199,6 +227,17 @@ def test_nothing_is_left_behind():
     recorder = Recorder()
     fit(model, [recorder], epochs=1)
     assert {v.path for v in model.variables} <= recorder.changed[0]
+
+
+def test_there_is_nothing_to_undo_before_training_began():
+    model = make_model()
+    model.compile(make_optimizer(), "mse")
+    unfreezing = GradualUnfreezing()
+    unfreezing.unfreeze_all()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, [Breaking(at_once=True), unfreezing], epochs=1)
+    unfreezing.unfreeze_all()
+    assert not model.optimizer.frozen
 
 
 def test_a_later_fit_goes_on_in_its_stage():

@@ -54,7 +54,9 @@ class GradualUnfreezing(keras.callbacks.Callback):
     (TensorFlow, JAX) or torch's autograd leaves out gradients of no use.
 
     The stage follows from the epoch, so `fit(initial_epoch=...)` continues in
-    the right one. When `fit` ends, everything is unfrozen again.
+    the right one. When `fit` ends, everything is unfrozen again. Keras tells
+    no callback of an error or Ctrl-C inside `fit`: call `unfreeze_all` before
+    you go on with the model.
 
     Args:
         plan: one of
@@ -102,6 +104,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
             )
         self.plan = plan
         self.epochs_per_stage = epochs_per_stage
+        self._optimizer = None
 
     def on_train_begin(self, logs=None):
         self._optimizer = unwrap(self.model.optimizer, DiscriminativeOptimizer)
@@ -126,7 +129,26 @@ class GradualUnfreezing(keras.callbacks.Callback):
             logs["unfrozen_groups"] = len(self._stages[self._stage])
 
     def on_train_end(self, logs=None):
-        self._train_only(range(len(self._optimizer.groups)))
+        self.unfreeze_all()
+
+    def unfreeze_all(self):
+        """Undoes what is frozen; called when `fit` ends.
+
+        Where an exception may end it, call this yourself. It does nothing if
+        nothing is frozen.
+
+        Example:
+
+        ```python
+        unfreezing = GradualUnfreezing()
+        try:
+            model.fit(x, y, epochs=8, callbacks=[unfreezing])
+        finally:
+            unfreezing.unfreeze_all()
+        ```
+        """
+        if self._optimizer is not None and self._optimizer.frozen:
+            self._train_only(range(len(self._optimizer.groups)))
 
     def _train_only(self, groups):
         self._optimizer.set_frozen(
