@@ -46,11 +46,37 @@ def test_classifiers_of_the_same_name_are_one_model(pair, texts, tmp_path):
     )
     backward.name = forward.name
     both = models.BidirectionalTextClassifier(forward, backward)
+    assert backward.name == forward.name  # nobody's model was renamed
     both.save(tmp_path / "both.keras")
     loaded = keras.saving.load_model(tmp_path / "both.keras")
     np.testing.assert_allclose(
         loaded.predict(texts), both.predict(texts), atol=1e-6
     )
+
+
+def test_texts_are_evaluated(bidirectional, texts):
+    bidirectional.compile(
+        loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    targets = np.arange(len(texts)) % 3
+    weights = np.array([1.0, 0.0, 2.0, 1.0, 1.0, 0.5, 3.0], "float32")
+    probabilities = bidirectional.predict(texts)
+    losses = -np.log(probabilities[np.arange(len(texts)), targets])
+    loss, accuracy = bidirectional.evaluate(
+        texts, targets, batch_size=2, verbose=0
+    )
+    assert loss == pytest.approx(losses.mean(), abs=1e-5)
+    hits = probabilities.argmax(-1) == targets
+    assert accuracy == pytest.approx(hits.mean(), abs=1e-6)
+    # Keras divides by the number of texts, not by the sum of their weights.
+    weighted, _ = bidirectional.evaluate(
+        texts, targets, sample_weight=weights, verbose=0
+    )
+    assert weighted == pytest.approx((losses * weights).mean(), abs=1e-5)
+    batches = bidirectional.preprocessor(texts)
+    assert bidirectional.evaluate(
+        batches, targets, batch_size=2, verbose=0
+    ) == pytest.approx([loss, accuracy], abs=1e-5)
 
 
 def test_one_file_holds_both(bidirectional, texts, tmp_path):
@@ -76,8 +102,12 @@ def test_classifiers_that_do_not_fit_are_refused(make_classifier, pair):
     other = make_classifier(backwards=True, labels=["x", "y", "z"])
     with pytest.raises(ValueError, match="same `labels`"):
         models.BidirectionalTextClassifier(forward, other)
+    backward.preprocessor.sequence_length = 7
+    with pytest.raises(ValueError, match="Received: 4000 and 7"):
+        models.BidirectionalTextClassifier(forward, backward)
+    backward.preprocessor.sequence_length = 4000
     words = backward.preprocessor.tokenizer.get_vocabulary()
     words[-1], words[-2] = words[-2], words[-1]
     backward.preprocessor.tokenizer.set_vocabulary(words)
-    with pytest.raises(ValueError, match="same vocabulary"):
+    with pytest.raises(ValueError, match="Received: <Vocabulary of"):
         models.BidirectionalTextClassifier(forward, backward)

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 
 from ulmfit_keras.schedules.length_scaled import LengthScaled
 from ulmfit_keras.schedules.slanted_triangular import SlantedTriangular
@@ -20,3 +21,9 @@ def test_base_may_be_a_schedule_and_config_round_trips():
     for step in range(10):
         assert float(schedule(step)) == float(base(step)) / 2
         assert float(again(step)) == float(schedule(step))
+
+
+def test_a_config_makes_any_number_of_schedules():
+    config = LengthScaled(0.1, [70, 35], 70).get_config()
+    for _ in range(2):
+        assert LengthScaled.from_config(config)(1) == pytest.approx(0.05)

@@ -6,6 +6,7 @@ import keras
 
 from ulmfit_keras.models.awd_lstm_text_classifier import AWDLSTMTextClassifier
 from ulmfit_keras.models.documents import as_documents
+from ulmfit_keras.models.documents import document_batches
 from ulmfit_keras.models.documents import predict_documents
 from ulmfit_keras.models.presets import find_preset
 
@@ -22,11 +23,12 @@ class BidirectionalTextClassifier(keras.Model):
     Args:
         forward_classifier: an `AWDLSTMTextClassifier`.
         backward_classifier: another one whose backbone reads `backwards`,
-            with the same vocabulary, classes and problem type.
+            with the same vocabulary, longest documents, classes and problem
+            type.
 
     Input shape:
         `{"token_ids": int (B, T), "padding_mask": (B, T)}`; texts or lists
-        of token ids in `predict`.
+        of token ids in `predict` and `evaluate`.
 
     Output shape:
         float32 (B, C).
@@ -44,17 +46,18 @@ class BidirectionalTextClassifier(keras.Model):
 
     def __init__(self, forward_classifier, backward_classifier, **kwargs):
         check_pair(forward_classifier, backward_classifier)
-        if forward_classifier.name == backward_classifier.name:
-            # Made in two processes; a Keras model has no two such layers.
-            backward_classifier.name += "_backward"
         inputs = {
             name: keras.Input((None,), dtype="int32", name=name)
             for name in ("token_ids", "padding_mask")
         }
         average = keras.layers.Average(dtype="float32", name="mean_outputs")
-        outputs = average(
-            [forward_classifier(inputs), backward_classifier(inputs)]
-        )
+        backward = backward_classifier
+        if forward_classifier.name == backward.name:
+            # Made in two processes; a Keras model has no two such layers.
+            backward = keras.Model(
+                backward.input, backward.output, name=f"{backward.name}_view"
+            )
+        outputs = average([forward_classifier(inputs), backward(inputs)])
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.forward_classifier = forward_classifier
         self.backward_classifier = backward_classifier
@@ -85,6 +88,33 @@ class BidirectionalTextClassifier(keras.Model):
         if documents is None:
             return super().predict(x, batch_size, verbose, **kwargs)
         return predict_documents(self, documents, batch_size, verbose)
+
+    def evaluate(
+        self, x=None, y=None, batch_size=32, sample_weight=None, **kwargs
+    ):
+        """As `keras.Model.evaluate`, on texts too.
+
+        Args:
+            x: texts or documents as token ids, as `predict` takes them, or
+                what Keras takes.
+            y: targets of texts, array (texts,) or (texts, C). Defaults to
+                None.
+            batch_size: int, most texts in a batch. Defaults to 32.
+            sample_weight: array (texts,). Defaults to None.
+            **kwargs: see `keras.Model.evaluate`.
+
+        Returns:
+            See `keras.Model.evaluate`. Compile before, with a loss and
+            metrics of probabilities.
+        """
+        batches = document_batches(
+            x, y, sample_weight, self.preprocessor, batch_size
+        )
+        if batches is None:
+            return super().evaluate(
+                x, y, batch_size, sample_weight=sample_weight, **kwargs
+            )
+        return super().evaluate(batches, **kwargs)
 
     def save_to_preset(self, preset_dir):
         """Save both classifiers as presets inside one folder.
@@ -147,19 +177,26 @@ def check_pair(forward, backward):
                 f"Both classifiers must have the same `{name}`. "
                 f"Received: {pair[0]} and {pair[1]}"
             )
-    tokenizers = [
-        classifier.preprocessor.tokenizer
+    preprocessors = [
+        classifier.preprocessor
         for classifier in (forward, backward)
         if classifier.preprocessor is not None
     ]
+    lengths = [preprocessor.sequence_length for preprocessor in preprocessors]
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            "Both classifiers must cut documents off after as many tokens, "
+            "the `sequence_length` of their preprocessors (`max_tokens` in "
+            f"`train_classifier`). Received: {lengths[0]} and {lengths[1]}"
+        )
     # A tokenizer out of a file gets its vocabulary after the model is made.
     vocabularies = [
-        tokenizer.vocabulary.fingerprint
-        for tokenizer in tokenizers
-        if tokenizer.start_token_id is not None
+        preprocessor.tokenizer.vocabulary
+        for preprocessor in preprocessors
+        if preprocessor.tokenizer.start_token_id is not None
     ]
     if len(set(vocabularies)) > 1:
         raise ValueError(
-            "Both classifiers must have the same vocabulary. Received "
-            f"fingerprints: {vocabularies[0]} and {vocabularies[1]}"
+            "Both classifiers must have the same vocabulary, word by word. "
+            f"Received: {vocabularies[0]} and {vocabularies[1]}"
         )

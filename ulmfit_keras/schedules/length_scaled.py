@@ -46,5 +46,5 @@ class LengthScaled(keras.optimizers.schedules.LearningRateSchedule):
 
     @classmethod
     def from_config(cls, config):
-        base = keras.saving.deserialize_keras_object(config.pop("base"))
-        return cls(base, **config)
+        base = keras.saving.deserialize_keras_object(config["base"])
+        return cls(**{**config, "base": base})
