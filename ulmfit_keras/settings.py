@@ -2,8 +2,11 @@
 
 `"paper"` is Howard and Ruder 2018, section 4.1, and the AWD-LSTM it builds
 on; `"fastai"` is the scripts released with it (fastai,
-`courses/dl2/imdb_scripts`), which differ in most values. Both are for models
-of 400/1150×3 units. `"small"` is this project's, for `awd_lstm_small_en`,
+`courses/dl2/imdb_scripts`), which differ in most values. In one thing
+`"fastai"` departs from them: their classifier's rate rises and falls anew in
+each of its first two epochs (1/3 of the steps, ratio 8) and over all that
+follow (1/8, ratio 8), here once over the whole run. Both are for models of
+400/1150×3 units. `"small"` is this project's, for `awd_lstm_small_en`,
 which has a quarter of the parameters: it needs higher learning rates and less
 dropout, and its language model one rate for all layers and no activation
 regularization (chosen on validation rows; figures in docs/DECISIONS.md).
@@ -28,7 +31,8 @@ class StageSettings:
         factor: learning rate of a layer group over that of the next lower.
         multipliers: learning rates of the groups, lowest first, as shares;
             takes the place of `factor`. For models of other depth the
-            LSTM layers' shares are read from the top.
+            LSTM layers' shares are read from the top; layers beneath the
+            last share have that one.
         clip_norm: largest global norm of the gradient, or None.
         weight_decay: decoupled weight decay, or None.
         alpha: weight of activation regularization.

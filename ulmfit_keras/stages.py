@@ -19,16 +19,19 @@ from ulmfit_keras.settings import CLASSIFIER_SETTINGS
 from ulmfit_keras.settings import LANGUAGE_MODEL_SETTINGS
 
 
-def _adam(stage, schedule, groups):
+def _adam(stage, schedule, trainer, groups, verbose):
+    """The optimizer of a stage; tells its groups if `verbose`."""
     adam = (
         keras.optimizers.AdamW if stage.weight_decay else keras.optimizers.Adam
     )
     decay = {"weight_decay": stage.weight_decay} if stage.weight_decay else {}
     multipliers = stage.multipliers
-    if multipliers is not None and len(multipliers) != len(groups):
+    if multipliers is not None:
+        embedding, *lstms = multipliers
         layers = len(groups) - 1
-        multipliers = (multipliers[0], *multipliers[-layers:])
-    return DiscriminativeOptimizer(
+        lower = [lstms[0]] * (layers - len(lstms))
+        multipliers = (embedding, *lower, *lstms[-layers:])
+    optimizer = DiscriminativeOptimizer(
         adam(
             schedule,
             beta_1=stage.beta_1,
@@ -40,6 +43,11 @@ def _adam(stage, schedule, groups):
         factor=stage.factor,
         multipliers=multipliers,
     )
+    if verbose:
+        # Built first, since only then it knows the sizes of its groups.
+        optimizer.build(trainer.trainable_variables)
+        print(optimizer.group_table())
+    return optimizer
 
 
 def _choose(table, settings):
@@ -138,7 +146,8 @@ def finetune_language_model(
             epochs and keeps the last weights.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
-        verbose: as in `fit`.
+        verbose: as in `fit`. Unless 0, the layer groups and their rates are
+            printed first.
 
     Returns:
         The Keras `History`, with `vocabulary_transfer` (a
@@ -186,7 +195,8 @@ def finetune_language_model(
     )
     if random_length:
         schedule = LengthScaled(schedule, stream.lengths, bptt)
-    trainer.compile(_adam(stage, schedule, language_model.layer_groups()))
+    groups = language_model.layer_groups()
+    trainer.compile(_adam(stage, schedule, trainer, groups, verbose))
     valid = None
     if valid_texts:
         valid_ids = language_model.token_ids(valid_texts)
@@ -295,7 +305,8 @@ def train_classifier(
             early, at a high rate, and with a worse accuracy.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
-        verbose: as in `fit`.
+        verbose: as in `fit`. Unless 0, the layer groups and their rates are
+            printed first.
 
     Returns:
         An `AWDLSTMTextClassifier`; `predict` takes strings.
@@ -373,7 +384,9 @@ def train_classifier(
     groups = classifier.layer_groups()
     loss, metric = _loss_and_metric(problem_type)
     trainer.compile(
-        _adam(stage, schedule, groups), loss=loss, weighted_metrics=[metric]
+        _adam(stage, schedule, trainer, groups, verbose),
+        loss=loss,
+        weighted_metrics=[metric],
     )
     trainer.fit(
         train,
