@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import ulmfit_keras as ulmfit
+from ulmfit_keras import data
 from ulmfit_keras import models
 from ulmfit_keras import text
 
@@ -184,6 +185,67 @@ def test_errors_name_what_is_wrong():
         )
     with pytest.raises(ValueError, match="at least two texts"):
         ulmfit.finetune_language_model(language_model, ["only one"])
+
+
+@pytest.mark.parametrize("rate", [0, -0.1])
+def test_rates_out_of_range_are_refused(reviews, rate):
+    language_model = _language_model()
+    with pytest.raises(ValueError, match=f"Received: learning_rate={rate}"):
+        ulmfit.finetune_language_model(
+            language_model, reviews[0], learning_rate=rate
+        )
+    with pytest.raises(ValueError, match=f"Received: learning_rate={rate}"):
+        ulmfit.train_classifier(language_model, *reviews, learning_rate=rate)
+    with pytest.raises(ValueError, match="multiplier=2.5"):
+        ulmfit.train_classifier(
+            language_model, *reviews, dropout_multiplier=2.5
+        )
+
+
+@pytest.mark.parametrize(
+    "texts, valid, message",
+    [
+        (["good", "bad"], [" "], "validate on must.*validation_fraction=0"),
+        (["", " \n"], None, "train on must have at least one word"),
+    ],
+)
+def test_texts_without_a_word_show_before_training(texts, valid, message):
+    language_model = _language_model()
+    tokenizer = language_model.preprocessor.tokenizer
+    before = tokenizer.get_vocabulary()
+    with pytest.raises(data.DataError, match=message):
+        ulmfit.finetune_language_model(language_model, texts, valid)
+    assert tokenizer.get_vocabulary() == before
+
+
+def test_nothing_left_to_train_on():
+    with pytest.raises(data.DataError, match="Received: 0 texts"):
+        ulmfit.finetune_language_model(
+            _language_model(), ["good", "bad"], validation_fraction=1
+        )
+
+
+@pytest.mark.parametrize(
+    "problem_type, labels",
+    [("multi_label", [["g"], ["b"]] * 4), ("regression", [1.0, 2.0] * 4)],
+)
+def test_only_classes_are_weighed(problem_type, labels):
+    with pytest.raises(ValueError, match=f"problem_type='{problem_type}'"):
+        ulmfit.train_classifier(
+            _language_model(),
+            ["good", "bad"] * 4,
+            labels,
+            problem_type=problem_type,
+            class_weight="balanced",
+        )
+
+
+def test_divergence_is_an_error(reviews):
+    options = {"epochs": 2, "learning_rate": 1e38, "verbose": 0}
+    with pytest.raises(ValueError, match="diverged.*learning_rate=1e"):
+        ulmfit.finetune_language_model(_language_model(), reviews[0], **options)
+    with pytest.raises(ValueError, match="diverged.*learning_rate=1e"):
+        ulmfit.train_classifier(_language_model(), *reviews, **options)
 
 
 def test_a_text_shorter_than_a_batch_still_trains():

@@ -14,6 +14,9 @@ regularization (chosen on validation rows; figures in docs/DECISIONS.md).
 
 import dataclasses
 
+from ulmfit_keras.models.dropout_rates import DROPOUT_RATES
+from ulmfit_keras.models.dropout_rates import resolve_dropout_rates
+
 
 @dataclasses.dataclass(frozen=True)
 class StageSettings:
@@ -112,3 +115,38 @@ CLASSIFIER_SETTINGS = {
         unfreezing="last_two_then_all",
     ),
 }
+
+
+def choose_settings(table, name, **replacements):
+    """One of the sets, with some of its values replaced.
+
+    Args:
+        table: `LANGUAGE_MODEL_SETTINGS` or `CLASSIFIER_SETTINGS`.
+        name: of the set.
+        **replacements: attributes of `StageSettings`; None keeps the set's.
+
+    Returns:
+        A `StageSettings`.
+
+    Raises:
+        ValueError: if there is no such set, the learning rate is not above
+            0, or a dropout rate is not at least 0 and below 1.
+    """
+    if name not in table:
+        raise ValueError(
+            f"`settings` must be one of {sorted(table)}. "
+            f"Received: settings={name!r}"
+        )
+    stage = dataclasses.replace(
+        table[name],
+        **{k: value for k, value in replacements.items() if value is not None},
+    )
+    if not stage.learning_rate > 0:
+        raise ValueError(
+            "`learning_rate` must be above 0; leave it out for that of the "
+            f"settings. Received: learning_rate={stage.learning_rate}"
+        )
+    resolve_dropout_rates(
+        None, DROPOUT_RATES[stage.dropout], stage.dropout_multiplier
+    )
+    return stage

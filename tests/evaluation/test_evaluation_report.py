@@ -362,3 +362,21 @@ def test_the_weakest_class_comes_first_and_an_absent_one_last(tmp_path):
         ["B", "3", "75.0 %", "100.0 %", "85.7 %", "85.7 %"],
         ["C", "0", "–", "–", "–", "–"],
     ]
+
+
+def test_both_sides_tell_their_training_rows(tmp_path):
+    texts, truth, predictions, metrics, labels = _case(2, 4)
+    path = tmp_path / "report.html"
+    write_report(
+        path,
+        "T",
+        texts,
+        truth,
+        predictions,
+        metrics | {"train_rows": 90, "validation_rows": 10},
+        labels,
+        metrics | {"train_rows": 100},
+    )
+    text = _read(path).text
+    assert "90training rowsTF-IDF 100" in text
+    assert "10validation rows" in text

@@ -129,6 +129,7 @@ def test_facts_by_what_their_names_say():
     shown = facts(
         {
             "learning_rate": 0.01,
+            "lm_learning_rate": 0.05,
             "unknown_word_rate": 0.034,
             "rows": 12345,
             "size": np.float32(0.5),
@@ -138,7 +139,15 @@ def test_facts_by_what_their_names_say():
             "empty": {},
         }
     )
-    for text in ("0.01", "3.4 %", "12,345", "0.5", "&lt;b&gt;, c", "yes"):
+    for text in (
+        "0.01",
+        "0.05",
+        "3.4 %",
+        "12,345",
+        "0.5",
+        "&lt;b&gt;, c",
+        "yes",
+    ):
         assert f">{text}</td>" in shown
 
 

@@ -43,12 +43,14 @@ def test_learning_curves_mark_the_stages():
     assert "var(--accent)" in svg and "var(--ink)" in svg
 
 
-def test_one_epoch_shows_its_learning_rate_only():
+def test_one_epoch_is_drawn_as_points():
     history = {key: values[:1] for key, values in HISTORY.items()}
-    texts = _texts(plots.learning_curves("x", history))
-    assert "learning rate" in texts and "loss" not in texts
-    history.pop("learning_rate")
-    assert plots.learning_curves("x", history) == ""
+    svg = plots.learning_curves("x", history)
+    texts = _texts(svg)
+    assert {"loss", "accuracy", "training", "validation"} <= set(texts)
+    # A marker each for both parts of both panels, and in both legends.
+    assert svg.count("<use") >= 8
+    assert "lowest" not in texts
 
 
 def test_rates_of_steps_are_drawn_over_the_epochs():

@@ -45,15 +45,16 @@ def learning_curves(name, history, step_learning_rates=None):
     """
     history = {key: _floats(values) for key, values in history.items()}
     epochs = max((len(v) for v in history.values()), default=0)
-    # One point is no curve.
     panels = ["loss"] * ("loss" in history) + _other(history)
-    panels = panels if epochs > 1 else []
     rates = history.get("learning_rate", _floats([]))
     if step_learning_rates is not None:
         rates = _floats(step_learning_rates)
     if not epochs or not (panels or len(rates)):
         return ""
-    heights = [2.0] * len(panels) + [1.1] * bool(len(rates))
+    # Points of one epoch need no height to be told apart.
+    heights = [2.0 if epochs > 1 else 1.1] * len(panels) + [1.1] * bool(
+        len(rates)
+    )
     figure = _figure(8.6, sum(heights) + 0.35 * len(heights) + 0.5)
     axes = figure.subplots(
         len(heights), 1, sharex=True, height_ratios=heights, squeeze=False
@@ -63,7 +64,7 @@ def learning_curves(name, history, step_learning_rates=None):
         _curve(axis, history.get(f"val_{key}"), "validation", ACCENT, "-")
         _style(axis, key.replace("_", " "))
         _legend(axis)
-    if "loss" in panels:
+    if "loss" in panels and epochs > 1:
         _mark_best(axes[0], history.get("val_loss"))
     if len(rates):
         _rate(axes[-1], rates, epochs)

@@ -65,8 +65,8 @@ def write_report(
         texts: the N test texts, list of str.
         truth: int [N] class indices, 0/1 [N, C], or float [N] or [N, 1].
         predictions: float [N, C] probabilities, or [N] or [N, 1] values.
-        metrics: their `prediction_metrics`; `seconds` and `train_rows` are
-            shown if present.
+        metrics: their `prediction_metrics`; `seconds` of training,
+            `train_rows` and `validation_rows` are shown if present.
         labels: the C class names; not used by a regression.
         baseline: metrics of `tfidf_baseline` on the same rows, or None.
         baseline_predictions: its predictions, or None. With both, the page

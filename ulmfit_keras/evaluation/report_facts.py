@@ -162,7 +162,7 @@ def _name(key):
 
 
 def _is_share(key):
-    return key.rsplit("_", 1)[-1] in _SHARES and key != "learning_rate"
+    return key.rsplit("_", 1)[-1] in _SHARES and "learning_rate" not in key
 
 
 def _nested(value):

@@ -231,6 +231,7 @@ def _tiles(metrics, baseline):
         ("spearman", "rank correlation", number),
         ("rows", "test rows", number),
         ("train_rows", "training rows", number),
+        ("validation_rows", "validation rows", number),
         ("seconds", "training time", duration),
     ]
     baseline = baseline or {}
@@ -239,7 +240,7 @@ def _tiles(metrics, baseline):
         if metrics.get(key) is None:
             continue
         value = baseline.get(key)
-        beside = key not in ("rows", "train_rows") and value is not None
+        beside = key != "rows" and value is not None
         tiles.append(
             tag(
                 "div",

@@ -31,7 +31,7 @@ p {{ margin: 6px 0; max-width: 76ch; }}
 a {{ color: var(--accent); }}
 .quiet {{ color: var(--muted); font-size: 0.92rem; }}
 nav {{ margin: 14px 0 22px; font-size: 0.92rem; }}
-nav a {{ margin-right: 18px; text-decoration: none; }}
+nav a {{ display: inline-block; margin-right: 18px; text-decoration: none; }}
 nav a:hover {{ text-decoration: underline; }}
 section {{
   background: var(--panel); border: 1px solid var(--line);

@@ -24,11 +24,7 @@ def replaced_folder(path, mark, kind):
         ValueError: if `path` is something else.
     """
     path = pathlib.Path(path)
-    if path.exists() and not _is_replaceable(path, mark):
-        raise ValueError(
-            f"`path` must be a new folder or one with an older {kind}. "
-            f"Received: path={str(path)!r}, which is something else"
-        )
+    check_replaceable(path, mark, kind)
     partial = path.with_name(f"{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -42,5 +38,22 @@ def replaced_folder(path, mark, kind):
     partial.rename(path)
 
 
-def _is_replaceable(path, mark):
-    return path.is_dir() and ((path / mark).exists() or not any(path.iterdir()))
+def check_replaceable(path, mark, kind):
+    """Raise what `replaced_folder` would, before the work that fills it.
+
+    Args:
+        path: see `replaced_folder`.
+        mark: see `replaced_folder`.
+        kind: see `replaced_folder`.
+
+    Raises:
+        ValueError: if `path` is something else.
+    """
+    path = pathlib.Path(path)
+    if not path.exists() or (path / mark).exists():
+        return
+    if not path.is_dir() or any(path.iterdir()):
+        raise ValueError(
+            f"`path` must be a new folder or one with an older {kind}. "
+            f"Received: path={str(path)!r}, which is something else"
+        )

@@ -1,0 +1,73 @@
+"""What would spoil a stage, found before its hours, or named after them."""
+
+import numpy as np
+
+from ulmfit_keras import data
+
+
+class DivergenceError(ValueError):
+    """Training by settings that no usable weights came out of."""
+
+
+def check_texts(language_model, texts, purpose, advice):
+    """Raise unless a language model finds a word in some text.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM` with its preprocessor.
+        texts: list of str.
+        purpose: what they are there to do, for the message.
+        advice: what to do if they cannot, for the message.
+
+    Raises:
+        DataError: if all texts are empty, or there is none.
+    """
+    token_ids = language_model.token_ids
+    # One by one, since the first will mostly do. Each opens with `xxbos`.
+    if not any(len(token_ids([text])[0]) > 1 for text in texts):
+        raise data.DataError(
+            f"The texts to {purpose} must have at least one word; {advice}. "
+            f"Received: {len(texts)} texts without a word"
+        )
+
+
+def check_class_weight(class_weight, problem_type):
+    """Raise where rows have no one class that they could be weighed by.
+
+    Args:
+        class_weight: as in `train_classifier`.
+        problem_type: as in `train_classifier`.
+
+    Raises:
+        ValueError: for class weights of another than a single-label problem.
+    """
+    if class_weight is not None and problem_type != "single_label":
+        raise ValueError(
+            "`class_weight` weighs rows by their class, which only rows of a "
+            "single-label problem have; leave it out. Received: "
+            f"class_weight={class_weight!r}, problem_type={problem_type!r}"
+        )
+
+
+def check_finite(history, early_stopping, learning_rate):
+    """Raise if training diverged, at which Keras stops but does not fail.
+
+    Args:
+        history: the Keras `History`.
+        early_stopping: list of the `EarlyStopping`, if there was one, which
+            may have restored weights from before.
+        learning_rate: the highest, for the message.
+
+    Raises:
+        DivergenceError: if the last loss is not finite and no better weights
+            were restored.
+    """
+    restored = any(
+        callback.best is not None and np.isfinite(callback.best)
+        for callback in early_stopping
+    )
+    if not restored and not np.isfinite(history.history["loss"][-1]):
+        raise DivergenceError(
+            "Training diverged: the loss is no finite number any more. Train "
+            "with a lower `learning_rate`, or in float32. "
+            f"Received: learning_rate={learning_rate}"
+        )
