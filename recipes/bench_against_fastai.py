@@ -46,7 +46,6 @@ import json
 import os
 import sys
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -254,4 +253,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -14,7 +14,6 @@ answered (median and 95th percentile), by length and batch size.
 
 import json
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -114,4 +113,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -20,7 +20,6 @@ import subprocess
 import sys
 import time
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -82,4 +81,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

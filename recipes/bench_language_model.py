@@ -16,7 +16,6 @@ the most that a step can wait for input.
 
 import json
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -125,4 +124,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

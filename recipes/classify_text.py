@@ -21,7 +21,6 @@ import json
 import pathlib
 import time
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -216,4 +215,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -4,7 +4,9 @@ import contextlib
 import os
 import pathlib
 import sys
+import tempfile
 
+from absl import app
 from absl import flags
 from absl import logging
 
@@ -56,18 +58,37 @@ def define_table_flags():
     flags.DEFINE_string(
         "delimiter", None, "What separates columns. Defaults to , or a tab."
     )
-    flags.DEFINE_string(
-        "data_dir", None, "Folder of public sets, for people offline."
+    flags.DEFINE_bool(
+        "quoting", True, "Quotation marks enclose fields of .csv and .tsv."
     )
+    flags.DEFINE_string(
+        "label_delimiter", ";", "What separates the labels of a row."
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of public sets, or of your own: --train=NAME then reads "
+        "DATA_DIR/NAME/train.csv and test.csv.",
+    )
+    for name in ("train", "test", "unlabeled", "data_dir"):
+        flags.register_validator(
+            name, lambda value: value != "", "name something or leave it out"
+        )
     flags.DEFINE_float(
         "test_fraction", 0.2, "How large a part, where there is no --test."
+    )
+    flags.register_validator(
+        "test_fraction", lambda share: 0 < share < 1, "between 0 and 1"
     )
     flags.DEFINE_float(
         "validation_fraction",
         0.1,
         "Share of the training rows held out to validate on; 0 for none.",
-        lower_bound=0,
-        upper_bound=1,
+    )
+    flags.register_validator(
+        "validation_fraction",
+        lambda share: 0 <= share < 1,
+        "0 or more, and below 1",
     )
     flags.DEFINE_integer(
         "train_rows",
@@ -76,6 +97,9 @@ def define_table_flags():
         lower_bound=2,
     )
     flags.DEFINE_bool("clean", False, "Remove HTML and control characters.")
+    flags.DEFINE_bool(
+        "drop_empty", False, "Leave out training rows without a text."
+    )
     flags.DEFINE_bool(
         "drop_duplicates",
         False,
@@ -113,6 +137,7 @@ def define_language_model_flags():
         "num_sampled",
         2048,
         "Words in the training softmax of stage 2, for speed; 0 for all.",
+        lower_bound=0,
     )
 
 
@@ -168,7 +193,21 @@ def define_classifier_flags():
         ["one_by_one", "last_two_then_all", "chain_thaw", "all"],
         "In place of the setting's plan.",
     )
-    flags.DEFINE_bool("balanced", False, "Give all classes the same weight.")
+    flags.DEFINE_enum(
+        "balance",
+        None,
+        ["weights", "sampling"],
+        "Give all classes the same say: by weights in the loss, or by "
+        "repeating training rows of the smaller ones.",
+    )
+    flags.register_multi_flags_validator(
+        ["balance", "problem_type"],
+        lambda values: (
+            values["balance"] is None
+            or values["problem_type"] == "single_label"
+        ),
+        "--balance needs rows of one label each (--problem_type=single_label)",
+    )
 
 
 @contextlib.contextmanager
@@ -184,6 +223,22 @@ def user_errors():
         sys.exit(f"\n{type(error).__name__}: {error}")
 
 
+def run(main):
+    """Run a recipe's `main`, once its command line is seen to be in order."""
+
+    def check_and_run(arguments):
+        with user_errors():
+            if len(arguments) > 1:
+                raise ValueError(
+                    "Each value needs the name of its option before it, as in "
+                    "--train=reviews.csv, and what is on or off takes none: "
+                    f"--clean or --noclean. Received: {arguments[1:]}"
+                )
+        main(arguments)
+
+    app.run(check_and_run)
+
+
 @user_errors()
 def start():
     """Choose backend, seed and dtype; call before importing Keras.
@@ -191,6 +246,16 @@ def start():
     Returns:
         The output folder, a `pathlib.Path`, made if it was not there.
     """
+    output_dir = pathlib.Path(FLAGS.output_dir)
+    try:  # before minutes of training
+        output_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output_dir):
+            pass
+    except OSError as error:
+        raise OSError(
+            "--output_dir must be a folder that files can be written to: name "
+            f"another. Received: {output_dir} ({error})"
+        ) from error
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if FLAGS.backend:
         os.environ["KERAS_BACKEND"] = FLAGS.backend
@@ -199,6 +264,4 @@ def start():
 
     keras.utils.set_random_seed(FLAGS.seed)
     keras.config.set_dtype_policy(FLAGS.dtype)
-    output_dir = pathlib.Path(FLAGS.output_dir)
-    output_dir.mkdir(parents=True, exist_ok=True)
     return output_dir

@@ -18,7 +18,6 @@ in which ways the tokens differ.
 
 import json
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -77,4 +76,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

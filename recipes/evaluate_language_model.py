@@ -14,7 +14,6 @@ vocabularies.
 import json
 import time
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -60,4 +59,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -17,7 +17,6 @@ before you use int8, on texts like those it is for.
 
 import json
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -73,4 +72,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -17,7 +17,6 @@ The model may have been trained on any backend, and is loaded under any.
 
 import json
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -46,4 +45,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -6,7 +6,9 @@ Command:
 Hardware, minutes, result: see docs/RESULTS.md.
 
 Labels are not looked at and the test table's texts are not learnt from; a
-table without labels is read with --label_column= and nothing after it. The
+table without labels is read with --label_column= and nothing after it. Without
+--test all texts are learnt from; with --test_fraction a part is left out, the
+one that recipes.train_classifier holds out by the same fraction and seed. The
 model is written to OUTPUT_DIR/preset; give that to recipes.train_classifier.
 The last line printed is one JSON object.
 """
@@ -14,7 +16,6 @@ The last line printed is one JSON object.
 import json
 import time
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -26,6 +27,9 @@ common.define_table_flags()
 common.define_stage_flags()
 common.define_language_model_flags()
 flags.adopt_module_key_flags(common)
+flags.register_validator(
+    "lm_epochs", lambda epochs: epochs > 0, "this recipe needs 1 or more"
+)
 
 
 def main(_):
@@ -33,8 +37,13 @@ def main(_):
     output_dir = common.start()
     import keras
 
-    tables, _ = inputs.read_tables()
+    from ulmfit_keras import data
+
+    tables, changes = inputs.read_tables(FLAGS["test_fraction"].present)
     (language_model,) = inputs.load_language_models(FLAGS.preset)
+    tokenizer = language_model.preprocessor.tokenizer
+    report = data.data_report(tables, tokenizer, changes=changes)
+    print(f"\n{data.format_report(report)}\n")
     history = training.finetune_language_model(
         language_model, tables, output_dir
     )
@@ -55,4 +64,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

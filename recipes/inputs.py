@@ -1,5 +1,7 @@
 """What recipes read: the tables and the pretrained model."""
 
+import os
+
 from absl import flags
 
 from recipes import common
@@ -8,8 +10,11 @@ FLAGS = flags.FLAGS
 
 
 @common.user_errors()
-def read_tables():
+def read_tables(hold_out=True):
     """Read the tables that the options name.
+
+    Args:
+        hold_out: hold out a test table where there is none.
 
     Returns:
         (tables, changes): a dict of `TextTable` with "train", "test" and
@@ -18,40 +23,19 @@ def read_tables():
     """
     from ulmfit_keras import data
 
-    changes = {}
-    if FLAGS.test and (FLAGS.train is None or FLAGS.train in data.PUBLIC_SETS):
-        raise ValueError(
-            "--test goes with a table of your own in --train. Received: "
-            f"--test={FLAGS.test} --train={FLAGS.train}"
-        )
-    if FLAGS.train is None:
-        tables = data.builtin_passages()._asdict()
-    elif FLAGS.train in data.PUBLIC_SETS:
-        public = data.load_public(FLAGS.train, FLAGS.data_dir)
-        tables = {
-            name: public[name]
-            for name in ("train", "test", "unlabeled")
-            if name in public
-        }
-    else:
-        tables = {"train": _read(FLAGS.train)}
-        if FLAGS.test:
-            tables["test"] = _read(FLAGS.test)
-    if FLAGS.unlabeled:
-        tables["unlabeled"] = _read(FLAGS.unlabeled, with_labels=False)
+    tables, changes = _read_all(), {}
     if FLAGS.clean:
         for name, table in tables.items():
             table.texts, counts = data.clean_texts(table.texts)
             changes[f"texts cleaned in {name}"] = counts
+    if FLAGS.drop_empty:
+        changes["empty rows left out"] = _drop_rows(tables, empty=True)
     if FLAGS.drop_duplicates:
         others = [tables["test"]] if "test" in tables else []
-        before = len(tables["train"])
-        tables["train"] = data.drop_rows(
-            tables["train"], duplicates=True, also_in=others
+        changes["duplicate rows left out"] = _drop_rows(
+            tables, duplicates=True, also_in=others
         )
-        changes["duplicate rows left out"] = before - len(tables["train"])
-    labelled = tables["train"].labels is not None
-    if "test" not in tables and labelled:
+    if hold_out and "test" not in tables and tables["train"].labels is not None:
         tables["train"], tables["test"] = _split(
             tables["train"], FLAGS.test_fraction
         )
@@ -59,38 +43,144 @@ def read_tables():
             f"{len(tables['test']):,} rows, drawn at random from each class, "
             "were held out for the test"
         )
-    rows = len(tables["train"])
-    if labelled and FLAGS.train_rows is not None and FLAGS.train_rows < rows:
-        names = data.label_names(tables["train"], FLAGS.problem_type) or ()
-        if FLAGS.train_rows < len(names):
-            raise data.DataError(
-                "There must be a training row for every class: raise "
-                f"--train_rows to {len(names)} or more. "
-                f"Received: --train_rows={FLAGS.train_rows}"
-            )
-        tables["train"], rest = _split(
-            tables["train"], 1 - FLAGS.train_rows / rows
-        )
-        unlabeled = tables.get("unlabeled", data.TextTable([]))
-        tables["unlabeled"] = data.TextTable(
-            [*rest.texts, *unlabeled.texts], source=unlabeled.source
-        )
+    if FLAGS.train_rows is not None:
+        _limit_labelled_rows(tables)
         changes["labelled rows used"] = len(tables["train"])
+    if "balance" in FLAGS and FLAGS.balance:  # recipes with a stage 3 have it
+        changes["classes balanced by"] = FLAGS.balance
     return tables, changes
+
+
+def _read_all():
+    from ulmfit_keras import data
+
+    public = FLAGS.train in data.PUBLIC_SETS
+    if FLAGS.train is not None and FLAGS.data_dir is not None:
+        public = not os.path.isfile(FLAGS.train)
+    _check_options(public)
+    if FLAGS.train is None:
+        tables = data.builtin_passages()._asdict()
+    elif public:
+        found = data.load_public(FLAGS.train, FLAGS.data_dir)
+        tables = {
+            name: found[name]
+            for name in ("train", "valid", "test", "unlabeled")
+            if name in found
+        }
+    else:
+        tables = {"train": _read(FLAGS.train)}
+        if FLAGS.test:
+            tables["test"] = _read(FLAGS.test)
+    if FLAGS.unlabeled:
+        tables["unlabeled"] = _read(FLAGS.unlabeled, with_labels=False)
+    return tables
+
+
+def _check_options(public):
+    """Refuse options that would change nothing.
+
+    Args:
+        public: whether --train names a public set.
+    """
+    own = FLAGS.train is not None and not public
+    labelled = not own or FLAGS.label_column
+    for names, useful, needed in (
+        (("data_dir",), public, "the name of a set in --train"),
+        (
+            ("test", "label_column", "label_delimiter"),
+            own,
+            "a table of your own in --train",
+        ),
+        (
+            ("text_column", "encoding", "delimiter", "quoting", "on_bad_rows"),
+            own or FLAGS.unlabeled,
+            "a table of your own in --train or --unlabeled",
+        ),
+        (
+            ("test_fraction",),
+            own and labelled and not FLAGS.test,
+            "a table of your own in --train, with labels, and no --test",
+        ),
+        (("train_rows",), labelled, "labels in --train"),
+    ):
+        given = [FLAGS[name] for name in names if FLAGS[name].present]
+        if given and not useful:
+            received = [flag.serialize() for flag in (*given, FLAGS["train"])]
+            raise ValueError(
+                f"--{given[0].name} goes with {needed}. "
+                f"Received: {' '.join(received)}"
+            )
 
 
 def _read(source, with_labels=True):
     from ulmfit_keras import data
 
-    columns = FLAGS.text_column
     return data.read_table(
         source,
-        text_column=columns[0] if len(columns) == 1 else columns,
-        label_column=(with_labels and FLAGS.label_column) or None,
+        text_column=FLAGS.text_column,
+        label_column=FLAGS.label_column if with_labels else None,
         problem_type=FLAGS.problem_type,
+        label_delimiter=FLAGS.label_delimiter,
         on_bad_rows=FLAGS.on_bad_rows,
         encoding=FLAGS.encoding,
         delimiter=FLAGS.delimiter,
+        quoting=FLAGS.quoting,
+    )
+
+
+def _drop_rows(tables, **options):
+    """Leave training rows out; returns how many."""
+    from ulmfit_keras import data
+
+    before = len(tables["train"])
+    tables["train"] = data.drop_rows(tables["train"], **options)
+    return before - len(tables["train"])
+
+
+def _limit_labelled_rows(tables):
+    """Let only --train_rows keep their labels."""
+    from ulmfit_keras import data
+
+    train, rows = tables["train"], FLAGS.train_rows
+    names = data.label_names(train, FLAGS.problem_type) or ()
+    if rows < len(names):
+        raise data.DataError(
+            "There must be a training row for every class: raise "
+            f"--train_rows to {len(names)} or more. "
+            f"Received: --train_rows={rows}"
+        )
+    if rows > len(train):
+        raise data.DataError(
+            f"There are only {len(train)} training rows: lower --train_rows "
+            f"to that, or leave it out. Received: --train_rows={rows}"
+        )
+    if rows < len(train):
+        tables["train"], rest = _split(train, 1 - rows / len(train))
+        tables["unlabeled"] = _unlabeled(rest, tables.get("unlabeled"))
+
+
+def _unlabeled(rest, more):
+    """The texts of two tables, of which the second may be None."""
+    from ulmfit_keras import data
+
+    # What was skipped on reading is counted with the labelled rows.
+    here = set(rest.rows)
+    problems = {
+        problem: rows
+        for problem, found in rest.problems.items()
+        if (rows := [row for row in found if row in here])
+    }
+    rest = data.TextTable(rest.texts, None, rest.source, problems, rest.rows)
+    if more is None:
+        return rest
+    for problem, found in more.problems.items():
+        problems[problem] = problems.get(problem, []) + found
+    return data.TextTable(
+        rest.texts + more.texts,
+        None,
+        f"{rest.source} and {more.source}",
+        problems,
+        rest.rows + more.rows,
     )
 
 

@@ -12,7 +12,6 @@ import json
 import statistics
 import tempfile
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -130,4 +129,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -26,7 +26,6 @@ import json
 import os
 import time
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -151,4 +150,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

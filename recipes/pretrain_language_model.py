@@ -18,7 +18,6 @@ import json
 import math
 import time
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -171,4 +170,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

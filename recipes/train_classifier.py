@@ -13,7 +13,6 @@ classifiers are trained, and the model is the average of both.
 import json
 import time
 
-from absl import app
 from absl import flags
 
 from recipes import common
@@ -72,4 +71,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    common.run(main)

@@ -141,7 +141,8 @@ def finetune_language_model(
             epochs and keeps the last weights.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
-        verbose: as in `fit`.
+        verbose: as in `fit`. Unless 0, the layer groups and their rates are
+            printed first.
 
     Returns:
         The Keras `History`, with `vocabulary_transfer` (a
@@ -204,7 +205,8 @@ def finetune_language_model(
     )
     if random_length:
         schedule = LengthScaled(schedule, stream.lengths, bptt)
-    trainer.compile(_adam(stage, schedule, language_model.layer_groups()))
+    groups = language_model.layer_groups()
+    trainer.compile(_adam(stage, schedule, trainer, groups, verbose))
     valid = None
     if valid_texts:
         valid_ids = language_model.token_ids(valid_texts)
@@ -313,7 +315,8 @@ def train_classifier(
             early, at a high rate, and with a worse accuracy.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
-        verbose: as in `fit`.
+        verbose: as in `fit`. Unless 0, the layer groups and their rates are
+            printed first.
 
     Returns:
         An `AWDLSTMTextClassifier`; `predict` takes strings.
@@ -399,22 +402,28 @@ def train_classifier(
     groups = classifier.layer_groups()
     loss, metric = _loss_and_metric(problem_type)
     trainer.compile(
-        _adam(stage, schedule, groups), loss=loss, weighted_metrics=[metric]
+        _adam(stage, schedule, trainer, groups, verbose),
+        loss=loss,
+        weighted_metrics=[metric],
     )
     early_stopping = _early_stopping(patience, min(epochs, len(groups)) - 1)
-    history = trainer.fit(
-        train,
-        epochs=epochs,
-        shuffle=False,
-        validation_data=valid,
-        callbacks=[
-            GradualUnfreezing(stage.unfreezing),
-            LearningRateLogger(),
-            *early_stopping,
-            keras.callbacks.TerminateOnNaN(),
-            *callbacks,
-        ],
-        verbose=verbose,
-    )
+    gradual_unfreezing = GradualUnfreezing(stage.unfreezing)
+    try:
+        history = trainer.fit(
+            train,
+            epochs=epochs,
+            shuffle=False,
+            validation_data=valid,
+            callbacks=[
+                gradual_unfreezing,
+                LearningRateLogger(),
+                *early_stopping,
+                keras.callbacks.TerminateOnNaN(),
+                *callbacks,
+            ],
+            verbose=verbose,
+        )
+    finally:
+        gradual_unfreezing.unfreeze_all()
     check_finite(history, early_stopping, stage.learning_rate)
     return classifier

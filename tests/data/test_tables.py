@@ -166,6 +166,17 @@ def test_folder_per_class(write, tmp_path):
         read_table(tmp_path / "reviews")
 
 
+@pytest.mark.parametrize("label_column", ["label", None])
+def test_the_label_of_a_folder_is_never_part_of_its_texts(
+    label_column, write, tmp_path
+):
+    write("reviews/pos/1.txt", "fine")
+    with pytest.raises(ValueError, match="reviews is a folder.*Received:"):
+        read_table(tmp_path / "reviews", ["title", "body"], label_column)
+    table = read_table(tmp_path / "reviews", ["text"], label_column)
+    assert table.texts == ["fine"]
+
+
 def test_several_text_columns_are_joined_as_fields():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(
@@ -360,7 +371,7 @@ def test_words_that_mean_missing_elsewhere_are_texts(write):
         ("TEXT,label", ["Did you mean 'TEXT'?"]),
         ("texts,label", ["Did you mean 'texts'?"]),
         ("text,class", ["no column 'label'", "['text', 'class']"]),
-        ("a,b", ["['a', 'b']", "label_column"]),
+        ("a,b", ["['a', 'b']", "`label_column` (empty for"]),
         ("text;label", ["delimiter=';'"]),
         ("text\tlabel", ["delimiter='\\t'"]),
         ("text,text,label", ["more than one column 'text'"]),
@@ -371,6 +382,23 @@ def test_wrong_column(write, header, parts):
         read_table(write("t.csv", header + "\nx,y\n"))
     for part in [*parts, "Received: columns"]:
         assert part in str(error.value)
+
+
+def test_a_delimiter_is_one_character(write):
+    path = write("t.csv", "text\tlabel\na,b\tc\n")
+    for tab in ("\t", r"\t"):
+        assert read_table(path, delimiter=tab).texts == ["a,b"]
+    for delimiter in (";;", "", '"', "\n", "\0"):
+        with pytest.raises(ValueError, match="one character.*Received: delim"):
+            read_table(path, delimiter=delimiter)
+
+
+def test_text_without_labels_has_an_empty_label_column(write):
+    path = write("t.csv", "text\na\n")
+    for nothing in ("", None):
+        assert read_table(path, label_column=nothing).labels is None
+    with pytest.raises(ValueError, match="name a column.*Received: none"):
+        read_table(path, text_column=[], label_column=None)
 
 
 def test_wrong_column_in_other_formats(write):
@@ -448,6 +476,13 @@ def test_advice_on_other_encodings(write, content, advice):
     with pytest.raises(DataError, match=advice) as error:
         read_table(write("t.csv", content))
     assert "Received: bytes" in str(error.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf8x", "hex", ""])
+def test_an_encoding_that_is_none(write, encoding):
+    path = write("t.csv", "text,label\na,b\n")
+    with pytest.raises(ValueError, match="utf-8, cp1252.*Received: encoding="):
+        read_table(path, encoding=encoding)
 
 
 def test_spreadsheet_instead_of_csv(write):

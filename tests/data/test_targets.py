@@ -81,6 +81,14 @@ def test_one_class_and_mixed_types_are_refused():
         label_names([1, "1", 1])
 
 
+@pytest.mark.parametrize("label", ["abc", 3])
+def test_a_label_that_is_no_list_is_not_taken_apart(label):
+    table = TextTable(["one", "two"], [["abc"], label])
+    for find in (label_names, lambda *a: encode_labels(a[0], ["abc"], a[1])):
+        with pytest.raises(DataError, match="single_label.*in row 1$"):
+            find(table, "multi_label")
+
+
 def test_a_label_of_a_regression_is_a_finite_number():
     with pytest.raises(DataError, match="nan in row 1, 'x' in row 2"):
         encode_labels([1.0, float("nan"), "x"], None, "regression")

@@ -23,8 +23,7 @@ HARD_TEXTS = [
     "👍🏽👍🏽 e\u0301 中文 שלום \u200b",
     'he said "good, ""very"" good"\nand then\r\n\r\n"went, away',
     "<script>alert('good')</script> & <b>bad</b>",
-    "x" * 100_000,
-    "a very good film, " * 300,
+    "x" * 1_000_000,
 ]
 
 
@@ -95,8 +94,11 @@ def _rows(name, count):
         f"The film was {random.choice(GOOD if y == 'pos' else BAD)}, in_{name}."
         for y in labels
     ]
-    hard_labels = (["neg", "pos"] * len(HARD_TEXTS))[: len(HARD_TEXTS)]
-    return [*texts, *HARD_TEXTS], [*labels, *hard_labels]
+    # A million characters of words; where they are learnt from, fewer.
+    long = "a very good film, " * (60_000 if name == "test" else 300)
+    hard = [*HARD_TEXTS, long]
+    hard_labels = (["neg", "pos"] * len(hard))[: len(hard)]
+    return [*texts, *hard], [*labels, *hard_labels]
 
 
 @pytest.fixture(scope="session")

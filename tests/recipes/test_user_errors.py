@@ -90,17 +90,102 @@ def test_only_classifiers_are_exported(run_recipe, presets, tmp_path):
     assert_message(run.code, run.stderr, ["trained classifier", "forward"])
 
 
-def test_fewer_rows_than_classes(run_recipe, options, tmp_path):
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [(5, "--train_rows to 8 or more"), (41, "only 40 training rows")],
+)
+def test_rows_that_are_not_there(rows, message, run_recipe, options, tmp_path):
     path = tmp_path / "many.csv"
-    rows = [f"text {i},class {i % 8}\n" for i in range(40)]
-    path.write_text("review,stars\n" + "".join(rows))
+    lines = [f"text {i},class {i % 8}\n" for i in range(40)]
+    path.write_text("review,stars\n" + "".join(lines))
     run = run_recipe(
         "train_classifier",
-        **{**options, "train": path},
-        train_rows=5,
+        **{**options, "train": path, "test": path},
+        train_rows=rows,
         output_dir=tmp_path,
     )
-    assert_message(run.code, run.stderr, ["--train_rows to 8 or more"])
+    assert_message(run.code, run.stderr, [message])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "required"),
+    [
+        ("classify_text", {}),
+        ("prepare_corpus", {"train": "corpus.txt"}),
+        ("export_onnx", {"model": "model.keras"}),
+    ],
+)
+def test_a_value_without_its_option(recipe, required, run_recipe):
+    run = run_recipe(recipe, "reviews.csv", "false", **required)
+    received = "Received: ['reviews.csv', 'false']"
+    assert_message(run.code, run.stderr, ["--train=", "--noclean", received])
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        ({"text_column": "review"}, ["--text_column=review"]),
+        ({"train": "imdb", "encoding": "cp1252"}, ["--encoding=cp1252"]),
+        ({"label_column": "stars"}, ["--label_column=stars"]),
+        ({"train": "trec", "quoting": "false"}, ["--quoting", "--train=trec"]),
+        ({"data_dir": "."}, ["--data_dir goes with the name of a set"]),
+        ({"train": __file__, "data_dir": "."}, ["--data_dir goes with"]),
+        ({"test_fraction": 0.5}, ["and no --test. Received: --test_fraction"]),
+        (
+            {"train": "a.csv", "test": "b.csv", "test_fraction": 0.5},
+            ["and no --test."],
+        ),
+        (
+            {"train": "a.csv", "label_column": "", "train_rows": 9},
+            ["--train_rows goes with labels in --train"],
+        ),
+    ],
+)
+def test_options_that_would_change_nothing(
+    options, messages, run_recipe, tmp_path
+):
+    run = run_recipe("classify_text", **options, output_dir=tmp_path)
+    assert_message(run.code, run.stderr, [*messages, "Received: --"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        *(({name: ""}, f"--{name}=") for name in ("train", "test", "data_dir")),
+        ({"validation_fraction": 1}, "0 or more, and below 1"),
+        ({"test_fraction": 1}, "between 0 and 1"),
+        ({"lm_epochs": 0}, "1 or more"),
+        ({"num_sampled": -1}, "--num_sampled"),
+    ],
+)
+def test_values_that_are_out_of_range(options, message, run_recipe):
+    run = run_recipe("finetune_language_model", **options)
+    assert_message(run.code, run.stderr, [message])
+
+
+def test_balancing_needs_one_label_a_row(run_recipe):
+    run = run_recipe(
+        "train_classifier", balance="weights", problem_type="regression"
+    )
+    assert_message(run.code, run.stderr, ["--problem_type=single_label"])
+
+
+def test_labels_of_built_in_text_are_no_lists(run_recipe, tmp_path):
+    run = run_recipe(
+        "train_classifier", problem_type="multi_label", output_dir=tmp_path
+    )
+    assert_message(run.code, run.stderr, ["single_label", "Received: 'python'"])
+
+
+def test_an_output_folder_that_cannot_be_written_to(run_recipe, tmp_path):
+    in_the_way = tmp_path / "outputs"
+    in_the_way.write_text("")
+    folders = [in_the_way, in_the_way / "deeper"]
+    if os.path.isdir("/proc"):  # where not even root can make a file
+        folders.append("/proc")
+    for folder in folders:
+        run = run_recipe("classify_text", output_dir=folder)
+        assert_message(run.code, run.stderr, ["--output_dir", f": {folder} ("])
 
 
 def test_exit_code_of_the_command(options, tmp_path):

@@ -67,8 +67,8 @@ def _parse_name(cell, delimiter, row, found):
     if isinstance(cell, int):
         return cell
     raise BadCell(
-        f"the label {cell!r} is neither a name nor a whole number (for real "
-        'numbers pass problem_type="regression")'
+        f"the label {cell!r} is neither a name nor a whole number (real "
+        'numbers need problem_type="regression")'
     )
 
 

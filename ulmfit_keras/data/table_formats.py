@@ -58,13 +58,20 @@ def check_columns(wanted, found, source, hint=""):
         raise DataError(
             f"{source} has no column {name!r}."
             f"{suggestion if close else ''}{hint} Name its columns with "
-            "`text_column` and `label_column` (None for text without "
+            "`text_column` and `label_column` (empty for text without "
             f"labels). Received: columns {found}"
         )
 
 
 def read_csv(path, wanted, delimiter, quoting, encoding):
     """Read a table whose first row names the columns (RFC 4180)."""
+    if delimiter == r"\t":  # as a shell hands it on
+        delimiter = "\t"
+    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+        raise ValueError(
+            "`delimiter` must be one character, such as ; or a tab (\\t). "
+            f"Received: delimiter={delimiter!r}"
+        )
     text = decode(read_bytes(path), encoding, str(path))
     # A million characters in a field are valid; the limit is process-wide.
     limit = csv.field_size_limit(_LONGEST_FIELD)
@@ -95,8 +102,8 @@ def _read_csv(text, path, wanted, delimiter, quoting):
                 # Every later row is inside this field: never skip that.
                 raise DataError(
                     f"{path}: a quotation mark that opens in {name} is never "
-                    "closed. Correct it, or pass quoting=False if quotation "
-                    f"marks are ordinary characters. Received: {error}"
+                    "closed. Correct it, or read quotation marks as ordinary "
+                    f"characters with quoting=False. Received: {error}"
                 ) from error
             result.bad_rows.append((name, f"wrong quotation marks ({error})"))
             fields = None
@@ -123,7 +130,7 @@ def _delimiter_hint(fields):
         for delimiter in (",", ";", "\t", "|"):
             if delimiter in fields[0]:
                 return (
-                    f" Its columns look separated by {delimiter!r}: pass "
+                    f" Its columns look separated by {delimiter!r}: try "
                     f"delimiter={delimiter!r}."
                 )
     return " Its first row must hold the names of the columns."

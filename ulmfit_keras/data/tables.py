@@ -99,8 +99,8 @@ def read_table(
             a pandas or Polars data frame;
             a tuple `(texts, labels)`, or a list of texts.
         text_column: name of the text column, or a list of names whose texts
-            are joined with `xxfld` marks.
-        label_column: name of the label column, or None for no labels.
+            are joined with `xxfld` marks. A folder has no columns.
+        label_column: name of the label column; None or empty for no labels.
         problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
         label_delimiter: separates the labels of a row when `problem_type` is
             `"multi_label"`. Cells may hold lists instead.
@@ -108,8 +108,8 @@ def read_table(
             for rows that cannot be parsed or have no label. What concerns
             the whole file (encoding, columns) always raises.
         encoding: encoding of a text file.
-        delimiter: separates the columns of .csv (a comma by default) and
-            .tsv (a tab).
+        delimiter: one character that separates the columns of .csv (a comma
+            by default) and .tsv (a tab).
         quoting: False to read quotation marks in .csv and .tsv as ordinary
             characters.
 
@@ -136,7 +136,11 @@ def read_table(
     text_columns = (
         [text_column] if isinstance(text_column, str) else list(text_column)
     )
-    label_columns = [] if label_column is None else [label_column]
+    if not text_columns:
+        raise ValueError(
+            "`text_column` must name a column, or several. Received: none"
+        )
+    label_columns = [label_column] if label_column else []
     if _is_listed(source):
         columns = source if _is_pair(source) else (source,)
         name, table = "the lists", table_formats.read_lists(columns)
@@ -148,7 +152,8 @@ def read_table(
         name = str(source)
         table = _read_path(
             pathlib.Path(source),
-            text_columns + label_columns,
+            text_columns,
+            label_columns,
             encoding,
             delimiter,
             quoting,
@@ -180,8 +185,8 @@ def read_table(
         reasons = [f"{row}: {reason}" for row, reason in bad_rows]
         raise DataError(
             f"{len(bad_rows)} of {len(rows) + len(bad_rows)} rows of {name} "
-            'cannot be used. Correct them, or pass on_bad_rows="skip" to '
-            f"leave them out and count them. Received: {listing(reasons)}"
+            "cannot be used. Correct them, or leave them out and count them "
+            f'with on_bad_rows="skip". Received: {listing(reasons)}'
         )
     if not rows:
         raise DataError(
@@ -213,13 +218,20 @@ def _is_listed(source):
     return isinstance(source, (list, tuple)) or hasattr(source, "tolist")
 
 
-def _read_path(path, wanted, encoding, delimiter, quoting):
+def _read_path(path, text_columns, label_columns, encoding, delimiter, quoting):
     if path.is_dir():
-        with_labels = len(wanted) > 1
-        return table_formats.read_folder(path, with_labels, encoding)
+        if len(text_columns) > 1:
+            raise ValueError(
+                f"{path} is a folder, in which a text is a file: several "
+                "columns of text need a table of another format. Received: "
+                f"text_column={text_columns}"
+            )
+        return table_formats.read_folder(path, bool(label_columns), encoding)
+    wanted = text_columns + label_columns
     suffix = file_format(path)
     if suffix in (".csv", ".tsv"):
-        delimiter = delimiter or ("," if suffix == ".csv" else "\t")
+        if delimiter is None:
+            delimiter = "," if suffix == ".csv" else "\t"
         return table_formats.read_csv(
             path, wanted, delimiter, quoting, encoding
         )

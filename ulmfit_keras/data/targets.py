@@ -22,8 +22,9 @@ def label_names(labels, problem_type="single_label"):
         A sorted list of str (numbers by value), or None for a regression.
 
     Raises:
-        DataError: if there are labels of mixed type, no label, or only one
-            in a single-label problem.
+        DataError: if there are labels of mixed type, no label, only one in
+            a single-label problem, or a row of a multi-label problem is no
+            list.
     """
     if problem_type == "regression":
         return None
@@ -135,10 +136,27 @@ def _rows_of_labels(labels, problem_type, convert=None):
     """({label: [rows]}, where the labels come from)."""
     labels, names, source = _split_table(labels)
     rows_of = collections.defaultdict(list)
+    if problem_type == "multi_label":
+        _check_lists(labels, names, source)
     for label, name in zip(labels, names, strict=True):
         for one in label if problem_type == "multi_label" else [label]:
             rows_of[convert(one) if convert else one].append(name)
     return rows_of, source
+
+
+def _check_lists(labels, names, source):
+    # The characters of a text would be taken for labels.
+    single = [
+        f"{label!r} in {name}"
+        for label, name in zip(labels, names, strict=True)
+        if isinstance(label, str) or not hasattr(label, "__iter__")
+    ]
+    if single:
+        raise DataError(
+            f"In a multi-label problem each row of {source} must have a list "
+            'of labels; where each has one, take problem_type="single_label". '
+            f"Received: {listing(single)}"
+        )
 
 
 def _places(rows_of):

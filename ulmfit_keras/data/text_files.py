@@ -97,6 +97,7 @@ def decode(data, encoding, source):
     Raises:
         DataError: if the data are not in this encoding. It tells the line
             and the encoding they are likely in.
+        ValueError: if there is no such encoding.
     """
     if encoding.lower() in ("utf-8", "utf8", "utf_8"):
         encoding = "utf-8-sig"
@@ -108,6 +109,12 @@ def decode(data, encoding, source):
             return data.decode(encoding)
         except UnicodeDecodeError as error:
             place = error.start
+        except LookupError as error:
+            raise ValueError(
+                "`encoding` must be the name of a text encoding, such as "
+                "utf-8, cp1252 or utf-16. Received: "
+                f"encoding={encoding!r}"
+            ) from error
     line = data.count(b"\n", 0, place) + 1
     raise DataError(
         f"{source} is not in the encoding {encoding.removesuffix('-sig')} "
@@ -134,13 +141,14 @@ def _advice(data, place, wide):
     except UnicodeDecodeError:
         return (
             "Its encoding could not be guessed: find out how it was written, "
-            "and pass `encoding` or convert the file."
+            "and name it by `encoding`, or convert the file."
         )
     begin = max(data.rfind(b"\n", 0, place) + 1, place - 20)
     sample = data[begin : place + 20].decode(guess, "replace")
     return (
         f"It is likely {guess}, in which this place reads {sample!r}: if "
-        f"that is right, pass encoding={guess!r}, or convert the file."
+        f"that is right, read it with encoding={guess!r}, or convert the "
+        "file."
     )
 
 
