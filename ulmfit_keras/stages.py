@@ -17,18 +17,25 @@ from ulmfit_keras.schedules import LengthScaled
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import CLASSIFIER_SETTINGS
 from ulmfit_keras.settings import LANGUAGE_MODEL_SETTINGS
+from ulmfit_keras.settings import choose_settings
+from ulmfit_keras.stage_checks import check_class_weight
+from ulmfit_keras.stage_checks import check_finite
+from ulmfit_keras.stage_checks import check_texts
 
 
-def _adam(stage, schedule, groups):
+def _adam(stage, schedule, trainer, groups, verbose):
+    """The optimizer of a stage; tells its groups if `verbose`."""
     adam = (
         keras.optimizers.AdamW if stage.weight_decay else keras.optimizers.Adam
     )
     decay = {"weight_decay": stage.weight_decay} if stage.weight_decay else {}
     multipliers = stage.multipliers
-    if multipliers is not None and len(multipliers) != len(groups):
+    if multipliers is not None:
+        embedding, *lstms = multipliers
         layers = len(groups) - 1
-        multipliers = (multipliers[0], *multipliers[-layers:])
-    return DiscriminativeOptimizer(
+        lower = [lstms[0]] * (layers - len(lstms))
+        multipliers = (embedding, *lower, *lstms[-layers:])
+    optimizer = DiscriminativeOptimizer(
         adam(
             schedule,
             beta_1=stage.beta_1,
@@ -40,15 +47,11 @@ def _adam(stage, schedule, groups):
         factor=stage.factor,
         multipliers=multipliers,
     )
-
-
-def _choose(table, settings):
-    if settings not in table:
-        raise ValueError(
-            f"`settings` must be one of {sorted(table)}. "
-            f"Received: settings={settings!r}"
-        )
-    return table[settings]
+    if verbose:
+        # Built first, since only then it knows the sizes of its groups.
+        optimizer.build(trainer.trainable_variables)
+        print(optimizer.group_table())
+    return optimizer
 
 
 def _loss_and_metric(problem_type):
@@ -138,15 +141,17 @@ def finetune_language_model(
             epochs and keeps the last weights.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
-        verbose: as in `fit`.
+        verbose: as in `fit`. Unless 0, the layer groups and their rates are
+            printed first.
 
     Returns:
         The Keras `History`, with `vocabulary_transfer` (a
         `VocabularyTransfer` or None) as an attribute.
 
     Raises:
-        ValueError: if there are fewer than two texts or `settings` is
-            unknown.
+        ValueError: if there are fewer than two texts, no word to train or
+            to validate on, `settings` is unknown, a rate out of its range,
+            or if training diverges.
 
     Example:
 
@@ -154,10 +159,24 @@ def finetune_language_model(
     finetune_language_model(language_model, texts, epochs=3)
     ```
     """
-    stage = _choose(LANGUAGE_MODEL_SETTINGS, settings)
+    stage = choose_settings(
+        LANGUAGE_MODEL_SETTINGS,
+        settings,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        dropout_multiplier=dropout_multiplier,
+    )
     train_texts, valid_texts = _texts_split(
         list(texts), validation_texts, validation_fraction, seed
     )
+    check_texts(language_model, train_texts, "train on", "give more")
+    if valid_texts:
+        check_texts(
+            language_model,
+            valid_texts,
+            "validate on",
+            "give more texts, or hold out none by validation_fraction=0",
+        )
     transfer = None
     if transfer_vocabulary:
         transfer = models.exchange_vocabulary(
@@ -166,11 +185,11 @@ def finetune_language_model(
     train_ids = language_model.token_ids(train_texts)
     # Rows of at least two windows, or the carried state means little.
     num_tokens = sum(map(len, train_ids))
-    rows = min(batch_size or stage.batch_size, max(1, num_tokens // bptt // 2))
+    rows = min(stage.batch_size, max(1, num_tokens // bptt // 2))
     stream = data.TokenStream(
         train_ids, rows, bptt, random_length, epochs=epochs, seed=seed
     )
-    _set_dropout(language_model.backbone, stage, dropout_multiplier)
+    _set_dropout(language_model.backbone, stage)
     trainer = models.StreamLanguageModel(
         language_model,
         rows,
@@ -179,38 +198,39 @@ def finetune_language_model(
         num_sampled=num_sampled,
     )
     schedule = SlantedTriangular(
-        learning_rate or stage.learning_rate,
+        stage.learning_rate,
         stream.steps,
         stage.cut_fraction,
         stage.ratio,
     )
     if random_length:
         schedule = LengthScaled(schedule, stream.lengths, bptt)
-    trainer.compile(_adam(stage, schedule, language_model.layer_groups()))
+    groups = language_model.layer_groups()
+    trainer.compile(_adam(stage, schedule, trainer, groups, verbose))
     valid = None
     if valid_texts:
         valid_ids = language_model.token_ids(valid_texts)
         valid = data.TokenStream(valid_ids, rows, bptt)
+    early_stopping = _early_stopping(None if valid is None else patience)
     history = trainer.fit(
         stream,
         epochs=epochs,
         validation_data=valid,
         callbacks=[
             LearningRateLogger(),
-            *_early_stopping(None if valid is None else patience),
+            *early_stopping,
             keras.callbacks.TerminateOnNaN(),
             *callbacks,
         ],
         verbose=verbose,
     )
+    check_finite(history, early_stopping, stage.learning_rate)
     history.vocabulary_transfer = transfer
     return history
 
 
-def _set_dropout(backbone, stage, multiplier):
-    if multiplier is None:
-        multiplier = stage.dropout_multiplier
-    backbone.set_dropout(stage.dropout, multiplier=multiplier)
+def _set_dropout(backbone, stage):
+    backbone.set_dropout(stage.dropout, multiplier=stage.dropout_multiplier)
 
 
 def _copied_backbone(backbone):
@@ -286,8 +306,8 @@ def train_classifier(
         unfreezing: a plan of `GradualUnfreezing`, in place of the setting's.
         dropout_multiplier: scales all dropout rates, in place of the
             setting's.
-        class_weight: dict from label to weight, or `"balanced"`. Defaults
-            to None.
+        class_weight: dict from label to weight, or `"balanced"`; for
+            `"single_label"` only. Defaults to None.
         patience: epochs without a better validation loss before training
             stops, counted once all groups are unfrozen; the best weights
             are kept. Defaults to None: all epochs are run and the last
@@ -295,15 +315,17 @@ def train_classifier(
             early, at a high rate, and with a worse accuracy.
         callbacks: more Keras callbacks.
         seed: of data order and splits. Defaults to 0.
-        verbose: as in `fit`.
+        verbose: as in `fit`. Unless 0, the layer groups and their rates are
+            printed first.
 
     Returns:
         An `AWDLSTMTextClassifier`; `predict` takes strings.
 
     Raises:
         ValueError: if texts and labels do not fit each other, a label occurs
-            only in the validation data, `settings` is unknown, or there is a
-            `patience` but nothing to validate on.
+            only in the validation data, `settings` is unknown, a rate out of
+            its range, there is a `patience` but nothing to validate on, there
+            are class weights but no classes, or if training diverges.
 
     Example:
 
@@ -312,7 +334,15 @@ def train_classifier(
     classifier.predict(["What a film!"])
     ```
     """
-    stage = _choose(CLASSIFIER_SETTINGS, settings)
+    stage = choose_settings(
+        CLASSIFIER_SETTINGS,
+        settings,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        dropout_multiplier=dropout_multiplier,
+        unfreezing=unfreezing,
+    )
+    check_class_weight(class_weight, problem_type)
     texts, labels = list(texts), list(labels)
     if validation_data is None and validation_fraction:
         train_rows, valid_rows = data.stratified_split(
@@ -344,14 +374,13 @@ def train_classifier(
         labels=names,
         max_length=max_length,
     )
-    _set_dropout(classifier.backbone, stage, dropout_multiplier)
+    _set_dropout(classifier.backbone, stage)
     token_ids = classifier.preprocessor.token_ids
-    batch_size = batch_size or stage.batch_size
     train = data.LengthBuckets(
         token_ids(texts),
         targets,
         sample_weight=data.sample_weights(labels, class_weight),
-        batch_size=batch_size,
+        batch_size=stage.batch_size,
         shuffle=True,
         seed=seed,
     )
@@ -361,11 +390,11 @@ def train_classifier(
         valid = data.LengthBuckets(
             token_ids(valid_texts),
             data.encode_labels(valid_labels, names, problem_type),
-            batch_size=batch_size,
+            batch_size=stage.batch_size,
         )
     trainer = classifier.logits_model(stage.alpha, stage.beta)
     schedule = SlantedTriangular(
-        learning_rate or stage.learning_rate,
+        stage.learning_rate,
         epochs * len(train),
         stage.cut_fraction,
         stage.ratio,
@@ -373,11 +402,14 @@ def train_classifier(
     groups = classifier.layer_groups()
     loss, metric = _loss_and_metric(problem_type)
     trainer.compile(
-        _adam(stage, schedule, groups), loss=loss, weighted_metrics=[metric]
+        _adam(stage, schedule, trainer, groups, verbose),
+        loss=loss,
+        weighted_metrics=[metric],
     )
-    gradual_unfreezing = GradualUnfreezing(unfreezing or stage.unfreezing)
+    early_stopping = _early_stopping(patience, min(epochs, len(groups)) - 1)
+    gradual_unfreezing = GradualUnfreezing(stage.unfreezing)
     try:
-        trainer.fit(
+        history = trainer.fit(
             train,
             epochs=epochs,
             shuffle=False,
@@ -385,7 +417,7 @@ def train_classifier(
             callbacks=[
                 gradual_unfreezing,
                 LearningRateLogger(),
-                *_early_stopping(patience, min(epochs, len(groups)) - 1),
+                *early_stopping,
                 keras.callbacks.TerminateOnNaN(),
                 *callbacks,
             ],
@@ -393,4 +425,5 @@ def train_classifier(
         )
     finally:
         gradual_unfreezing.unfreeze_all()
+    check_finite(history, early_stopping, stage.learning_rate)
     return classifier
