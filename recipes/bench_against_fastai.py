@@ -9,8 +9,8 @@ Hardware, minutes, result: see docs/RESULTS.md.
 
 Both sides have the same sizes, read the same data and take turns, each time
 in a new process: ours, fastai's, ours, … Both run on the processor, a
-graphics card is hidden from them. --precision, --chunk_size and --runtime are
-ours; fastai computes in float32 and has no chunks. Weights are random.
+graphics card is hidden from them. --precision and --runtime are ours;
+fastai computes in float32. Weights are random.
 
 What is compared:
 - training: tokens a second of a language model on random tokens, from the
@@ -61,7 +61,6 @@ HANDED_ON = (
     "batch_size",
     "bptt",
     "steps",
-    "chunk_size",
 )
 SENTENCE = "This film was far better than I had expected it."
 
@@ -85,9 +84,6 @@ flags.DEFINE_integer(
 flags.DEFINE_integer("batch_size", 64, "Rows or documents in a batch.")
 flags.DEFINE_integer("bptt", 70, "Window length in tokens.")
 flags.DEFINE_integer("steps", 10, "Timed training steps.", lower_bound=1)
-flags.DEFINE_integer(
-    "chunk_size", 512, "Tokens in a chunk of our exact softmax; 0 for all."
-)
 flags.DEFINE_string(
     "texts",
     None,

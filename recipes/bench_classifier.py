@@ -9,7 +9,9 @@ random tokens. Training runs through all stages of gradual unfreezing in one
 `fit`. The last line on stdout is one JSON object: median seconds of a
 training step by number of unfrozen groups, how many times faster the first
 stage is than the last, documents a second, and seconds until one document is
-answered (median and 95th percentile), by length and batch size.
+answered (median and 95th percentile), by length and batch size. `input_share`
+is the time in which `fit` has a batch made over that of a step of the first
+stage, `peak_memory_mib` the machine's memory, `gpu_memory_mib` a GPU's.
 """
 
 import json
@@ -65,12 +67,17 @@ def main(_):
         optimizers.DiscriminativeOptimizer(keras.optimizers.Adam(), groups),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
+
+    class Batches(measuring.TimedReads, data.LengthBuckets):
+        pass
+
+    batches = Batches(
+        documents(rows, FLAGS.train_length),
+        generator.integers(2, size=rows),
+        batch_size=FLAGS.batch_size,
+    )
     trainer.fit(
-        data.LengthBuckets(
-            documents(rows, FLAGS.train_length),
-            generator.integers(2, size=rows),
-            batch_size=FLAGS.batch_size,
-        ),
+        batches,
         epochs=len(groups),
         shuffle=False,
         callbacks=[callbacks.GradualUnfreezing("one_by_one"), times],
@@ -102,8 +109,12 @@ def main(_):
             {
                 "step_seconds_by_unfrozen_groups": steps,
                 "head_only_speedup": round(steps[-1] / steps[0], 2),
+                "input_share": round(
+                    measuring.median(batches.read_seconds) / steps[0], 5
+                ),
                 "predictions": predictions,
                 "peak_memory_mib": processes.peak_memory_mib(),
+                "gpu_memory_mib": measuring.gpu_memory_mib(),
                 "parameters": classifier.count_params(),
                 "backend": keras.backend.backend(),
                 "precision": FLAGS.dtype,

@@ -10,11 +10,13 @@ carried inside `fit` as in real training. The last line on stdout is one JSON
 object: medians over the steps, `gemm_peak_gflops` the machine's speed in one
 large matrix product of that precision, `achieved_gflops` the products of the
 training step (three times those of the forward pass) over its time,
-`input_share` the time in which a batch is made over that of a step, which is
-the most that a step can wait for input.
+`input_share` the time in which `fit` has a batch made, of tokens in a
+memory-mapped file, over that of a step. `peak_memory_mib` is the machine's
+memory, `gpu_memory_mib` that of a GPU.
 """
 
 import json
+import pathlib
 
 from absl import flags
 
@@ -35,7 +37,10 @@ flags.DEFINE_integer(
     "num_sampled", 0, "Words in a sampled softmax; 0 for the exact one."
 )
 flags.DEFINE_integer(
-    "chunk_size", 512, "Tokens in a chunk of the exact softmax; 0 for all."
+    "chunk_size",
+    None,
+    "Tokens in a chunk of the exact softmax, 0 for all. Defaults to what "
+    "`StreamLanguageModel` chooses.",
 )
 flags.DEFINE_bool(
     "portable", False, "Take the LSTM for any device where cuDNN's would run."
@@ -43,7 +48,7 @@ flags.DEFINE_bool(
 
 
 def main(_):
-    common.start()
+    output_dir = common.start()
     import keras
     import numpy as np
 
@@ -69,7 +74,7 @@ def main(_):
         language_model,
         FLAGS.batch_size,
         num_sampled=FLAGS.num_sampled or None,
-        chunk_size=FLAGS.chunk_size or None,
+        chunk_size="auto" if FLAGS.chunk_size is None else FLAGS.chunk_size,
     )
     stage = settings.LANGUAGE_MODEL_SETTINGS["paper"]
     trainer.compile(
@@ -80,11 +85,16 @@ def main(_):
     ids = np.random.default_rng(FLAGS.seed).integers(
         FLAGS.vocabulary_size, size=(skipped + FLAGS.steps) * tokens + 1
     )
-    stream = data.TokenStream(ids, FLAGS.batch_size, FLAGS.bptt)
+    path = pathlib.Path(output_dir, "random_ids.npy")
+    np.save(path, ids.astype("uint16" if ids.max() < 2**16 else "int32"))
+
+    class Stream(measuring.TimedReads, data.TokenStream):
+        pass
+
+    stream = Stream(np.load(path, mmap_mode="r"), FLAGS.batch_size, FLAGS.bptt)
     times = measuring.StepTimes(skipped)
     trainer.fit(stream, callbacks=[times], verbose=0)
     step = measuring.median(times.epochs[0])
-    made = measuring.seconds(lambda: stream[0][1], repeats=20)
 
     # Reading ahead without a loss, as in prediction.
     read = keras.Model(
@@ -108,8 +118,11 @@ def main(_):
                     tokens / measuring.median(forward), 1
                 ),
                 "step_seconds": step,
-                "input_share": round(measuring.median(made) / step, 5),
+                "input_share": round(
+                    measuring.median(stream.read_seconds) / step, 5
+                ),
                 "peak_memory_mib": processes.peak_memory_mib(),
+                "gpu_memory_mib": measuring.gpu_memory_mib(),
                 "gemm_peak_gflops": measuring.gemm_peak_gflops(
                     keras.config.dtype_policy().compute_dtype
                 ),

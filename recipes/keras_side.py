@@ -49,7 +49,6 @@ def memory(settings):
     trainer = models.StreamLanguageModel(
         models.AWDLSTMCausalLM(make_backbone(settings)),
         settings["batch_size"],
-        chunk_size=settings["chunk_size"] or None,
     )
     trainer.compile(keras.optimizers.Adam())
     ids = np.random.default_rng(settings["seed"]).integers(

@@ -47,6 +47,8 @@ def train_classifier(language_model, tables, output_dir):
     import ulmfit_keras
 
     train, valid = tables["train"], tables.get("valid")
+    if FLAGS.balance == "sampling":
+        train, valid = _oversampled(train, valid)
     history = keras.callbacks.History()
     classifier = ulmfit_keras.train_classifier(
         language_model,
@@ -63,7 +65,7 @@ def train_classifier(language_model, tables, output_dir):
         max_tokens=FLAGS.max_tokens,
         unfreezing=FLAGS.unfreezing,
         dropout_multiplier=FLAGS.classifier_dropout_multiplier,
-        class_weight="balanced" if FLAGS.balanced else None,
+        class_weight="balanced" if FLAGS.balance == "weights" else None,
         patience=FLAGS.patience,
         callbacks=[
             *logs(output_dir, stage_name("classifier", language_model)),
@@ -72,6 +74,21 @@ def train_classifier(language_model, tables, output_dir):
         seed=FLAGS.seed,
     )
     return classifier, history
+
+
+def _oversampled(train, valid):
+    """The training table with classes of one size, and the validation table.
+
+    What is held out is held out first: no text may be in both.
+    """
+    from ulmfit_keras import data
+
+    if valid is None and FLAGS.validation_fraction:
+        parts = data.stratified_split(
+            train.labels, FLAGS.validation_fraction, FLAGS.seed
+        )
+        train, valid = map(train.select, parts)
+    return train.select(data.oversample(train.labels, FLAGS.seed)), valid
 
 
 def step_learning_rates(history):

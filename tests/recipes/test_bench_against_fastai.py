@@ -20,7 +20,6 @@ SIZES = {
     "batch_size": 4,
     "bptt": 5,
     "steps": 3,
-    "chunk_size": 7,
     "repeats": 10,
 }
 VERSIONS = {"fastai": "9.1", "torch": "9.2"}

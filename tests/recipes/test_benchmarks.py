@@ -1,9 +1,14 @@
 """The benchmarks at sizes that take seconds: what they print adds up."""
 
 import json
+import shlex
+import subprocess
+import sys
 
 import keras
 import pytest
+
+from recipes import bench_gpu
 
 
 def test_language_model_benchmark(run_recipe, tmp_path):
@@ -34,8 +39,9 @@ def test_language_model_benchmark(run_recipe, tmp_path):
     )
     assert summary["forward_tokens_per_second"] > 0
     assert summary["gemm_peak_gflops"] > 0
-    assert summary["input_share"] > 0
+    assert 0 < summary["input_share"] < 1
     assert summary["peak_memory_mib"] > 50
+    assert summary["gpu_memory_mib"] is None
     assert summary["backend"] == keras.backend.backend()
     assert summary["precision"] == "float32"
 
@@ -57,6 +63,7 @@ def test_classifier_benchmark(run_recipe, presets, tmp_path):
     assert summary["head_only_speedup"] == pytest.approx(
         steps[-1] / steps[0], abs=0.01
     )
+    assert 0 < summary["input_share"] < 1
     rows = summary["predictions"]
     assert [(row["length"], row["batch_size"]) for row in rows] == [
         (4, 1),
@@ -86,6 +93,13 @@ def test_the_path_for_any_device_is_a_choice(run_recipe, tmp_path):
     )
     assert run.summary
     assert "for any device" in run.stdout
+
+
+@pytest.mark.parametrize("row", bench_gpu.ROWS)
+def test_gpu_benchmarks_have_options_that_exist(row):
+    command = shlex.split(f"-m recipes.{row} --only_check_args")
+    run = subprocess.run([sys.executable, *command], capture_output=True)
+    assert run.returncode == 0, run.stderr
 
 
 def test_gpu_benchmarks_end_in_time_and_tell_what_failed(run_recipe, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def language_model_metrics(
-    language_model, texts, batch_size=64, bptt=70, chunk_size=512
+    language_model, texts, batch_size=64, bptt=70, chunk_size="auto"
 ):
     """Perplexity, and bits per character, which compare across vocabularies.
 
@@ -24,7 +24,7 @@ def language_model_metrics(
             context. Lowered for short texts. Defaults to 64.
         bptt: tokens read at a time. Defaults to 70; changes no result.
         chunk_size: tokens in a chunk of the softmax; changes no result.
-            Defaults to 512.
+            Defaults to "auto", see `StreamLanguageModel`.
 
     Returns:
         A dict: `documents`, `characters` (of the texts and an end each),

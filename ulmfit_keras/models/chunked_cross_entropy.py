@@ -3,6 +3,14 @@
 import keras
 from keras import ops
 
+# 128 MiB in float32: a chunk large enough for fast products.
+_LOGITS_AT_A_TIME = 2**25
+
+
+def default_chunk_size(vocabulary_size):
+    """Tokens in a chunk, so that its memory is the same for any vocabulary."""
+    return max(1, _LOGITS_AT_A_TIME // vocabulary_size)
+
 
 def chunked_cross_entropy(
     hidden, targets, weights, embeddings, bias, chunk_size, training=True

@@ -6,6 +6,7 @@ from keras import ops
 from ulmfit_keras.data.token_stream import IGNORED_TARGET
 from ulmfit_keras.layers import ActivationRegularization
 from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
+from ulmfit_keras.models.chunked_cross_entropy import default_chunk_size
 from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 from ulmfit_keras.models.training_memory import out_of_memory_advice
@@ -36,8 +37,9 @@ class StreamLanguageModel(keras.Model):
             perplexity, since nothing exact was measured.
         chunk_size: int, compute the exact softmax for so many tokens at a
             time, in memory that does not grow with the batch; see
-            `chunked_cross_entropy`. Defaults to 512; None is all at once,
-            which is slower, too.
+            `chunked_cross_entropy`. Defaults to "auto": as many as take 128
+            MiB of logits, so that memory does not grow with the vocabulary,
+            either. None is all at once, which is slower, too.
 
     Input shape:
         `{"token_ids": (batch_size, T), "starts": (batch_size,)}`, targets
@@ -64,7 +66,7 @@ class StreamLanguageModel(keras.Model):
         alpha=2.0,
         beta=1.0,
         num_sampled=None,
-        chunk_size=512,
+        chunk_size="auto",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -72,6 +74,10 @@ class StreamLanguageModel(keras.Model):
         self.batch_size = batch_size
         self.evaluation_batch_size = evaluation_batch_size or batch_size
         self.num_sampled = num_sampled
+        if chunk_size == "auto":
+            chunk_size = default_chunk_size(
+                language_model.backbone.vocabulary_size
+            )
         self.chunk_size = chunk_size
         self.regularization = ActivationRegularization(alpha, beta)
         self.perplexity = Perplexity()

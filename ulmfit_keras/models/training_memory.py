@@ -19,7 +19,7 @@ _MESSAGES = (
 
 
 def training_memory(
-    language_model, batch_size, num_steps, num_sampled=None, chunk_size=512
+    language_model, batch_size, num_steps, num_sampled=None, chunk_size=None
 ):
     """Estimate the memory of a training step with Adam.
 
@@ -33,7 +33,8 @@ def training_memory(
         batch_size: rows of the stream.
         num_steps: tokens of a window.
         num_sampled: as in `StreamLanguageModel`.
-        chunk_size: as in `StreamLanguageModel`.
+        chunk_size: int, tokens in a chunk of the softmax. Defaults to None,
+            all of them.
 
     Returns:
         A dict of bytes: `weights`, `activations`, `logits`.
