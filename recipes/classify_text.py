@@ -16,6 +16,7 @@ printed is one JSON object.
 """
 
 import csv
+import functools
 import importlib.util
 import json
 import pathlib
@@ -24,7 +25,7 @@ import time
 from absl import flags
 
 from recipes import common
-from recipes import inputs
+from recipes import preparation
 from recipes import training
 
 FLAGS = flags.FLAGS
@@ -106,31 +107,32 @@ def reading_notes(report):
                 f"{pair['rows']:,} of the test rows ({pair['share']:.1%}) "
                 "have a text that is in the training rows, too."
             )
-    return notes
+    return notes + preparation.cleaning_note()
+
+
+@common.user_errors()
+def check_served(path):
+    """Find out whether the SavedModel can be written, before training."""
+    from ulmfit_keras.export.replaced_folder import check_replaceable
+
+    check_replaceable(path, "saved_model.pb", "SavedModel")
 
 
 def main(_):
     started = time.monotonic()
     output_dir = common.start()
+    preparation.check_packages("sklearn", "matplotlib")
+    served = output_dir / "savedmodel" / "1"
+    check_served(served)
+    training.check_language_model_options()
     import keras
 
     import ulmfit_keras as ulmfit
     from ulmfit_keras import data
     from ulmfit_keras import evaluation
 
-    tables, changes = inputs.read_tables()
-    inputs.check_labels(tables)
+    tables, language_models, report = preparation.prepare()
     train, test = tables["train"], tables["test"]
-    language_models = inputs.load_language_models(
-        FLAGS.preset, FLAGS.backward_preset
-    )
-    report = data.data_report(
-        tables,
-        language_models[0].preprocessor.tokenizer,
-        FLAGS.max_tokens,
-        changes,
-    )
-    print(f"\n{data.format_report(report)}")
 
     classifiers, histories = [], []
     for language_model in language_models:
@@ -142,17 +144,21 @@ def main(_):
             train_classifier(language_model, tables, output_dir, histories)
         )
     classifier = training.average_of(classifiers)
+    # Before what may fail, so that the training is not lost.
+    classifier.save(output_dir / "model.keras")
 
-    print("\nPredicting, and comparing with TF-IDF and logistic regression")
+    print(f"\nPredicting {len(test):,} test texts")
+    predict = functools.partial(classifier.predict, verbose=1)
     labels = classifier.labels
 
     def targets(table):
         return data.encode_labels(table, labels, FLAGS.problem_type)
 
-    truth, predictions = targets(test), classifier.predict(test.texts)
+    truth, predictions = targets(test), predict(test.texts)
     metrics = evaluation.prediction_metrics(
         truth, predictions, labels, FLAGS.problem_type
     )
+    print("Training TF-IDF with a linear model to compare with")
     baseline, baseline_predictions = evaluation.tfidf_baseline(
         train.texts,
         targets(train),
@@ -162,13 +168,18 @@ def main(_):
         FLAGS.problem_type,
         seed=FLAGS.seed,
     )
+    print("Looking for the words behind the predictions")
     words = evaluation.explain_shown_rows(
-        classifier.predict, test.texts, truth, predictions, metrics
+        predict, test.texts, truth, predictions, metrics
     )
 
     print("Writing the results")
-    metrics["train_rows"] = len(train)
-    metrics["seconds"] = round(time.monotonic() - started, 1)
+    train_part, valid_part = training.labelled_parts(tables)
+    facts = {
+        "train_rows": len(train_part),
+        "validation_rows": valid_part and len(valid_part),
+        "seconds": sum(stage["seconds"] for stage in histories),
+    }
     write_predictions(output_dir / "predictions.csv", test, predictions, labels)
     evaluation.write_report(
         output_dir / "report.html",
@@ -176,7 +187,7 @@ def main(_):
         test.texts,
         truth,
         predictions,
-        metrics,
+        metrics | facts,
         labels,
         baseline,
         baseline_predictions,
@@ -190,11 +201,13 @@ def main(_):
         words,
         reading_notes(report),
     )
-    classifier.save(output_dir / "model.keras")
     if importlib.util.find_spec("tensorflow"):
-        ulmfit.export.savedmodel(classifier, output_dir / "savedmodel" / "1")
+        print("Writing the SavedModel")
+        ulmfit.export.savedmodel(classifier, served)
     else:
         print("No SavedModel was written: that needs TensorFlow.")
+    for note in preparation.cleaning_note():
+        print(f"NOTE: {note}")
     summary = {
         "test_error": metrics.get("test_error"),
         "macro_f1": metrics.get("macro_f1"),

@@ -16,7 +16,7 @@ import time
 from absl import flags
 
 from recipes import common
-from recipes import inputs
+from recipes import preparation
 from recipes import training
 
 FLAGS = flags.FLAGS
@@ -29,16 +29,13 @@ flags.adopt_module_key_flags(common)
 def main(_):
     started = time.monotonic()
     output_dir = common.start()
+    preparation.check_packages("sklearn")
     import keras
 
     from ulmfit_keras import data
     from ulmfit_keras import evaluation
 
-    tables, _ = inputs.read_tables()
-    inputs.check_labels(tables)
-    language_models = inputs.load_language_models(
-        FLAGS.preset, FLAGS.backward_preset
-    )
+    tables, language_models, _ = preparation.prepare()
     classifiers, histories = zip(
         *(
             training.train_classifier(language_model, tables, output_dir)
@@ -49,12 +46,15 @@ def main(_):
     classifier = training.average_of(classifiers)
     classifier.save(output_dir / "model.keras")
     test = tables["test"]
+    print(f"\nPredicting {len(test):,} test texts")
     metrics = evaluation.prediction_metrics(
         data.encode_labels(test, classifier.labels, FLAGS.problem_type),
-        classifier.predict(test.texts),
+        classifier.predict(test.texts, verbose=1),
         classifier.labels,
         FLAGS.problem_type,
     )
+    for note in preparation.cleaning_note():
+        print(f"NOTE: {note}")
     print(
         json.dumps(
             {

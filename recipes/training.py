@@ -1,12 +1,56 @@
 """The stages of ULMFiT by a recipe's options."""
 
+import contextlib
 import importlib.util
+import sys
 
 from absl import flags
+
+from recipes import common
 
 FLAGS = flags.FLAGS
 
 
+@common.user_errors()
+def check_language_model_options():
+    """Find figures that stage 2 cannot train with."""
+    from ulmfit_keras import settings
+
+    settings.choose_settings(
+        settings.LANGUAGE_MODEL_SETTINGS,
+        FLAGS.settings,
+        learning_rate=FLAGS.lm_learning_rate,
+        dropout_multiplier=FLAGS.lm_dropout_multiplier,
+    )
+
+
+@common.user_errors()
+def check_classifier_options():
+    """Find figures that stage 3 cannot train with; returns the settings."""
+    from ulmfit_keras import settings
+
+    return settings.choose_settings(
+        settings.CLASSIFIER_SETTINGS,
+        FLAGS.settings,
+        learning_rate=FLAGS.classifier_learning_rate,
+        dropout_multiplier=FLAGS.classifier_dropout_multiplier,
+        unfreezing=FLAGS.unfreezing,
+    )
+
+
+@contextlib.contextmanager
+def _user_errors():
+    """As `common.user_errors`, for what only shows while training."""
+    from ulmfit_keras import data
+    from ulmfit_keras import stage_checks
+
+    try:
+        yield
+    except (data.DataError, stage_checks.DivergenceError) as error:
+        sys.exit(f"\n{type(error).__name__}: {error}")
+
+
+@_user_errors()
 def finetune_language_model(language_model, tables, output_dir):
     """Stage 2 by the options, on all texts but those of the test table.
 
@@ -15,9 +59,11 @@ def finetune_language_model(language_model, tables, output_dir):
     """
     import ulmfit_keras
 
+    check_language_model_options()
     texts = list(tables["train"].texts)
     if "unlabeled" in tables:
         texts += tables["unlabeled"].texts
+    print(f"Counting the words of {len(texts):,} texts")
     return ulmfit_keras.finetune_language_model(
         language_model,
         texts,
@@ -36,6 +82,7 @@ def finetune_language_model(language_model, tables, output_dir):
     )
 
 
+@_user_errors()
 def train_classifier(language_model, tables, output_dir):
     """Stage 3 by the options.
 
@@ -45,17 +92,20 @@ def train_classifier(language_model, tables, output_dir):
     import keras
 
     import ulmfit_keras
+    from ulmfit_keras import data
 
-    train, valid = tables["train"], tables.get("valid")
+    # What is held out is held out first: no text may be in both.
+    train, valid = labelled_parts(tables)
     if FLAGS.balance == "sampling":
-        train, valid = _oversampled(train, valid)
+        train = train.select(data.oversample(train.labels, FLAGS.seed))
+    print(f"Looking up the words of {len(train):,} texts")
     history = keras.callbacks.History()
     classifier = ulmfit_keras.train_classifier(
         language_model,
         train.texts,
         train.labels,
         validation_data=valid and (valid.texts, valid.labels),
-        validation_fraction=FLAGS.validation_fraction,
+        validation_fraction=0,
         problem_type=FLAGS.problem_type,
         epochs=FLAGS.classifier_epochs,
         settings=FLAGS.settings,
@@ -76,19 +126,38 @@ def train_classifier(language_model, tables, output_dir):
     return classifier, history
 
 
-def _oversampled(train, valid):
-    """The training table with classes of one size, and the validation table.
-
-    What is held out is held out first: no text may be in both.
-    """
+def labelled_parts(tables):
+    """The training table and the validation table, or None, of stage 3."""
     from ulmfit_keras import data
 
+    train, valid = tables["train"], tables.get("valid")
     if valid is None and FLAGS.validation_fraction:
         parts = data.stratified_split(
-            train.labels, FLAGS.validation_fraction, FLAGS.seed
+            train.labels,
+            FLAGS.validation_fraction,
+            FLAGS.seed,
+            FLAGS.problem_type,
         )
         train, valid = map(train.select, parts)
-    return train.select(data.oversample(train.labels, FLAGS.seed)), valid
+    return train, valid
+
+
+def untrained_groups(language_model):
+    """Which layer groups the epochs of stage 3 are too few to unfreeze.
+
+    Returns:
+        (plan, names, epochs): the name of the plan of unfreezing, a list of
+        str, and how many epochs the plan takes.
+    """
+    from ulmfit_keras.callbacks import gradual_unfreezing
+
+    plan = check_classifier_options().unfreezing
+    groups = language_model.backbone.layer_groups()
+    names = [*(name for name, _ in groups), "head"]
+    stages = gradual_unfreezing.PLANS[plan](len(names))
+    trained = set().union(*stages[: FLAGS.classifier_epochs])
+    untrained = [name for i, name in enumerate(names) if i not in trained]
+    return plan, untrained, len(stages)
 
 
 def step_learning_rates(history):
@@ -141,7 +210,8 @@ def logs(output_dir, name, append=False):
     callbacks = [
         keras.callbacks.CSVLogger(output_dir / f"{name}_log.csv", append=append)
     ]
-    if importlib.util.find_spec("tensorflow"):  # Keras' callback needs it
+    # Keras' callback needs both.
+    if all(map(importlib.util.find_spec, ("tensorflow", "tensorboard"))):
         callbacks.append(
             keras.callbacks.TensorBoard(
                 output_dir / "tensorboard" / name, write_graph=False

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from recipes import preparation
 from ulmfit_keras import data
 
 pytestmark = pytest.mark.skipif(
@@ -58,6 +59,11 @@ def test_progress_and_what_the_data_held_are_shown(classified):
     for split in ("train", "test", "unlabeled"):
         assert f"NOTE ({split}): 2 texts are empty" in run.stdout
     assert "texts are longer than 16 tokens" in run.stdout
+    assert "validate: 6 rows, which leaves 49 to train" in run.stdout
+    assert "embedding, lstm_0 will stay as in stage 2" in run.stdout
+    assert "It takes 4 epochs" in run.stdout
+    # Keras' bar: the test texts fill one batch.
+    assert re.search(r"Predicting 23 test texts\n.*1/1", run.stdout)
 
 
 def test_predictions_are_rows_of_the_test_table(classified, folder):
@@ -103,6 +109,8 @@ def test_the_report_shows_every_stage_and_runs_nothing(classified):
     report = (output_dir / "report.html").read_text("utf-8")
     for shown in ("Language model", "Classifier", "TF-IDF", "train.csv"):
         assert shown in report
+    for number, tile in ((49, "training rows"), (6, "validation rows")):
+        assert f"<b>{number}</b><span>{tile}</span>" in report
     assert "<script" not in report and "src=" not in report
     assert re.search(
         r"\d of the test rows \(\d+\.\d%\) have a text that is in the "
@@ -132,6 +140,7 @@ def both_directions(run_recipe, classifier_options, presets, tmp_path_factory):
         **LM_OPTIONS,
         backward_preset=presets / "backward",
         train_rows=30,
+        clean=True,
         output_dir=output_dir,
     )
     assert run.code == 0, run.stderr
@@ -146,6 +155,13 @@ def test_without_a_test_table_a_part_is_held_out(both_directions):
     assert len(read_predictions(output_dir / "predictions.csv")) == 11
     report = (output_dir / "report.html").read_text("utf-8")
     assert 'class="note">No test table: 11 rows' in report
+
+
+def test_cleaned_texts_are_said_to_need_the_same_later(both_directions):
+    run, output_dir = both_directions
+    report = (output_dir / "report.html").read_text("utf-8")
+    for shown in (run.stdout, report):
+        assert "through ulmfit_keras.data.clean_texts before" in shown
 
 
 def test_both_directions_are_trained_and_averaged(both_directions):
@@ -171,3 +187,45 @@ def test_both_directions_are_trained_and_averaged(both_directions):
         atol=1e-5,
     )
     assert (output_dir / "savedmodel" / "1" / "saved_model.pb").is_file()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"classifier_dropout_multiplier": 2.5}, "multiplier=2.5"),
+        ({"lm_dropout_multiplier": 3}, "multiplier=3"),
+        ({"lm_learning_rate": 0}, "`learning_rate` must be above 0"),
+        ({"classifier_learning_rate": 0}, "`learning_rate` must be above 0"),
+        ({}, "one with an older SavedModel"),
+    ],
+)
+def test_what_would_fail_at_the_end_fails_at_once(
+    change, message, run_recipe, classifier_options, tmp_path
+):
+    if not change:
+        (tmp_path / "savedmodel" / "1").mkdir(parents=True)
+        (tmp_path / "savedmodel" / "1" / "thesis.txt").touch()
+    run = run_recipe(
+        "classify_text",
+        **{**classifier_options, "settings": "paper", **change},
+        output_dir=tmp_path,
+    )
+    assert run.code == 1 and message in run.stderr
+    assert "Traceback" not in run.stderr and "Stage 2" not in run.stdout
+
+
+def test_a_missing_package_shows_before_training():
+    preparation.check_packages("json")
+    with pytest.raises(SystemExit, match="Received: no module nothing_such"):
+        preparation.check_packages("json", "nothing_such")
+
+
+def test_the_model_outlives_a_report_that_fails(
+    run_recipe, classifier_options, tmp_path
+):
+    (tmp_path / "report.html").mkdir()
+    run = run_recipe(
+        "classify_text", **classifier_options, lm_epochs=0, output_dir=tmp_path
+    )
+    assert run.code == 1 and "report.html" in run.stderr
+    assert (tmp_path / "model.keras").is_file()

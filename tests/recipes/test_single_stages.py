@@ -65,9 +65,42 @@ def test_a_classifier_is_trained_on_that_preset(trained):
     summary = run.summary
     assert summary["epochs"] == 1
     assert (summary["train_rows"], summary["test_rows"]) == (55, 23)
+    assert "train: 55 rows of " in run.stdout
+    assert "NOTE (test): 2 texts are empty" in run.stdout
     assert 0 <= summary["test_error"] <= 1 and 0 <= summary["macro_f1"] <= 1
     model = keras.saving.load_model(output_dir / "model.keras", compile=False)
     assert model.labels == ["neg", "pos"]
+
+
+def test_a_held_out_test_and_a_given_validation_part_are_told(
+    classifier_options, folder, run_recipe, tmp_path
+):
+    rows = (folder / "train.csv").read_text("utf-8").splitlines()[1:9]
+    (tmp_path / "own").mkdir()
+    for name in ("train", "valid", "test"):
+        lines = ["text,label", *rows]
+        (tmp_path / "own" / f"{name}.csv").write_text("\n".join(lines))
+    options = dict(classifier_options)
+    del options["text_column"], options["label_column"], options["test"]
+    run = run_recipe(
+        "train_classifier",
+        **{**options, "train": "own"},
+        data_dir=tmp_path,
+        validation_fraction=0.3,
+        output_dir=tmp_path,
+    )
+    assert run.code == 0, run.stderr
+    assert "valid.csv is there to validate on, so" in run.stdout
+    options["train"] = classifier_options["train"]
+    options |= {"text_column": "review", "label_column": "stars"}
+    run = run_recipe(
+        "train_classifier",
+        **{**options, "classifier_learning_rate": 1e38},
+        output_dir=tmp_path,
+    )
+    assert "11 rows, drawn at random from each class" in run.stdout
+    assert run.code == 1 and "DivergenceError: Training div" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_all_rows_are_trained_on_without_validation(
