@@ -58,7 +58,11 @@ def test_progress_and_what_the_data_held_are_shown(classified):
     assert "Epoch 2/2" in run.stdout
     for split in ("train", "test", "unlabeled"):
         assert f"NOTE ({split}): 2 texts are empty" in run.stdout
-    assert "texts are longer than 16 tokens" in run.stdout
+    # Of each table's hard texts three, in the test table one of a million
+    # characters, in words; letters without a space are one word.
+    assert run.stdout.count("texts cut: 3\n") == 3
+    assert "most tokens: 300,001\n" in run.stdout
+    assert "3 texts are longer than 16 tokens (13.0%)" in run.stdout
     assert "validate: 6 rows, which leaves 49 to train" in run.stdout
     assert "embedding, lstm_0 will stay as in stage 2" in run.stdout
     assert "It takes 4 epochs" in run.stdout
