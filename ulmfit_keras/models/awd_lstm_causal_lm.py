@@ -11,6 +11,7 @@ from ulmfit_keras.models.awd_lstm_causal_lm_preprocessor import (
     AWDLSTMCausalLMPreprocessor,
 )
 from ulmfit_keras.models.task_mixin import TaskMixin
+from ulmfit_keras.models.task_mixin import check_vocabulary
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
@@ -97,6 +98,9 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
     Output shape:
         (B, T, V), the logits of the next token.
 
+    Raises:
+        ValueError: for a tokenizer of another size than the backbone.
+
     Example:
 
     ```python
@@ -109,6 +113,7 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
     preprocessor_cls = AWDLSTMCausalLMPreprocessor
 
     def __init__(self, backbone, preprocessor=None, **kwargs):
+        check_vocabulary(backbone, preprocessor)
         if preprocessor is not None:
             preprocessor = preprocessor.in_order(backbone.backwards)
 

@@ -16,6 +16,7 @@ from ulmfit_keras.models.documents import predict_documents
 from ulmfit_keras.models.problem_type import PROBLEM_TYPES
 from ulmfit_keras.models.problem_type import check_labels
 from ulmfit_keras.models.task_mixin import TaskMixin
+from ulmfit_keras.models.task_mixin import check_vocabulary
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
@@ -59,8 +60,8 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         float32 (B, C), probabilities, or numbers for a regression.
 
     Raises:
-        ValueError: for an unknown `problem_type`, or labels that are not C
-            different ones.
+        ValueError: for an unknown `problem_type`, labels that are not C
+            different ones, or a tokenizer of another size than the backbone.
 
     Example:
 
@@ -90,6 +91,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         **kwargs,
     ):
         check_labels(problem_type, num_classes, labels)
+        check_vocabulary(backbone, preprocessor)
 
         # === Layers ===
         dtype = backbone.dtype_policy

@@ -12,6 +12,27 @@ def is_preprocessed(x):
     return isinstance(x, (dict, keras.utils.PyDataset))
 
 
+def check_vocabulary(backbone, preprocessor):
+    """Raise a ValueError unless the ids of texts are those of the backbone.
+
+    Args:
+        backbone: an `AWDLSTMBackbone`.
+        preprocessor: the preprocessor of its task, or None.
+    """
+    tokenizer = getattr(preprocessor, "tokenizer", None)
+    # A tokenizer out of a file gets its vocabulary after the model is made.
+    if tokenizer is None or tokenizer.start_token_id is None:
+        return
+    if tokenizer.vocabulary_size() != backbone.vocabulary_size:
+        raise ValueError(
+            "The tokenizer must have as many tokens as the backbone has word "
+            "vectors; take the tokenizer that the backbone was trained with, "
+            "or make the backbone with `vocabulary_size=len(vocabulary)`. "
+            f"Received: {tokenizer.vocabulary_size()} tokens and "
+            f"{backbone.vocabulary_size} word vectors"
+        )
+
+
 class TaskMixin(PresetMixin):
     """Lets any Keras data set feed a KerasHub task.
 

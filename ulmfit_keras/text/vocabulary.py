@@ -118,8 +118,8 @@ class Vocabulary:
     def fingerprint(self):
         """The sha256 of the tokens, in hexadecimal digits.
 
-        Equal fingerprints mean that ids can be exchanged; a model keeps that
-        of the vocabulary it was trained with.
+        Equal fingerprints mean that ids can be exchanged. No model keeps
+        one: it has the vocabulary itself, in its tokenizer.
         """
         return hashlib.sha256(
             "\n".join(self.tokens).encode("utf-8")
