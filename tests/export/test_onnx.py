@@ -63,11 +63,13 @@ def test_int8_files_are_smaller(make_classifier, tmp_path):
     from ulmfit_keras import models
 
     sizes = {}
+    preprocessor = make_classifier().preprocessor
+    vocabulary_size = preprocessor.tokenizer.vocabulary_size()
     for dtype in ("float32", "int8"):
         classifier = models.AWDLSTMTextClassifier(
-            models.AWDLSTMBackbone(20, 64, 128, 2),
+            models.AWDLSTMBackbone(vocabulary_size, 64, 128, 2),
             2,
-            make_classifier().preprocessor,
+            preprocessor,
             head_dim=4,
         )
         onnx_model(classifier, tmp_path / dtype, dtype)
