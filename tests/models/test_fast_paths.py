@@ -27,6 +27,24 @@ def test_every_lstm_is_named_with_the_path_it_takes(dtype, monkeypatch):
     assert asked == [(compute_dtype, False)] * 2
 
 
+FASTEST = {
+    "tensorflow": "loop_lstm",
+    "jax": "column_lstm",
+    "torch": "torch_lstm",
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_a_processor_takes_what_was_measured_to_be_fastest(dtype):
+    backend = keras.backend.backend()
+    if backend != "torch":
+        (device, *_) = keras.distribution.list_devices()
+        if not device.startswith("cpu"):
+            pytest.skip(f"for processors, and this is {device}")
+    run, _ = backend_module().choose(dtype, portable=False)
+    assert getattr(run, "__name__", None) == FASTEST[backend]
+
+
 def test_portable_layers_say_so():
     layer = models.AWDLSTMBackbone(20, 4, 6, num_layers=1).lstm_layers[0]
     layer.portable = True

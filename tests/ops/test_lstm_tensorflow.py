@@ -35,6 +35,17 @@ def value_and_gradients(*tensors):
     return (outputs, h, c), tape.gradient(loss, tensors)
 
 
+def test_columns_give_what_rows_give(monkeypatch):
+    tensors = make_tensors()
+    rows = value_and_gradients(*tensors)
+    monkeypatch.setattr(lstm_tensorflow, "keeps_columns", lambda dtype: True)
+    columns = value_and_gradients(*tensors)
+    for found, expected in zip(
+        tf.nest.flatten(columns), tf.nest.flatten(rows), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_unknown_batch_size_and_length(jit_compile):
     signature = [

@@ -21,7 +21,7 @@ def fast_path_report(model):
 
     ```python
     print(fast_path_report(classifier))
-    # lstm_0: tensorflow, float32: cuDNN
+    # lstm_0: tensorflow, float32: cuDNN, since TensorFlow sees a GPU
     ```
     """
     lstms = [x for x in walk_layers(model) if isinstance(x, WeightDropLSTM)]

@@ -29,7 +29,7 @@ def choose(dtype, portable):
     if dtype != "float32":
         # What jaxlib lowers.
         return scan_lstm, "own backward pass, since cuDNN's is for float32"
-    return cudnn_lstm, "cuDNN"
+    return cudnn_lstm, "cuDNN, since JAX sees a GPU"
 
 
 def cudnn_lstm(x, h, c, kernel, recurrent_kernel, bias):

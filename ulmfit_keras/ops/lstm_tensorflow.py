@@ -24,7 +24,7 @@ def choose(dtype, portable):
         return loop_lstm, "own backward pass, for any device"
     if not has_gpu():
         return loop_lstm, "own backward pass, since TensorFlow sees no GPU"
-    return cudnn_lstm, "cuDNN"
+    return cudnn_lstm, "cuDNN, since TensorFlow sees a GPU"
 
 
 def has_gpu():
@@ -62,15 +62,14 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
     gradient of the gates only, and one large product each gives that of the
     weights.
 
-    Within the loops the tensors of a step are (B, F), but (F, B) in bfloat16.
-    There a step's product spends a quarter of its time on repacking its right
-    factor, which so is the small state and not the large kernel.
+    Within the loops the tensors of a step are (B, F), or (F, B) where
+    `keeps_columns`.
     """
     batch_size = x.shape[0]
     units = recurrent_kernel.shape[0]
     x = tf.transpose(x, (1, 0, 2))
     num_steps = tf.shape(x)[0]
-    in_columns = x.dtype == tf.bfloat16
+    in_columns = keeps_columns(x.dtype)
     gates_axis = 0 if in_columns else 1
 
     def turn(x):
@@ -178,6 +177,15 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
         ]
 
     return (tf.transpose(hs, (1, 0, 2)), turn(h), turn(c)), gradient
+
+
+def keeps_columns(dtype):
+    """Whether the loops shall keep their tensors as (F, B).
+
+    In bfloat16 a step's product spends a quarter of its time on repacking its
+    right factor, which so is the small state and not the large kernel.
+    """
+    return dtype == tf.bfloat16
 
 
 def sigmoid_gradient(y, d_y):
