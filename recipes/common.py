@@ -96,7 +96,12 @@ def define_table_flags():
         "Use so many labelled rows; the texts of the others are unlabelled.",
         lower_bound=2,
     )
-    flags.DEFINE_bool("clean", False, "Remove HTML and control characters.")
+    flags.DEFINE_bool(
+        "clean",
+        False,
+        "Remove HTML and control characters. Clean texts alike, by "
+        "`data.clean_texts`, before you predict.",
+    )
     flags.DEFINE_bool(
         "drop_empty", False, "Leave out training rows without a text."
     )
