@@ -126,7 +126,17 @@ class WeightDropLSTM(keras.layers.Layer):
             ]
 
     def reset_state(self):
-        """Set the carried state of a stateful layer to zero."""
+        """Set the carried state of a stateful layer to zero.
+
+        Raises:
+            ValueError: if the layer carries no state, or none yet.
+        """
+        if not (self.stateful and self.built):
+            raise ValueError(
+                "Only a built layer with stateful=True carries a state that "
+                "could be reset. "
+                f"Received: stateful={self.stateful}, built={self.built}"
+            )
         for variable in self.state:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
 
