@@ -30,6 +30,22 @@ def test_3000_tokens_in_chunks_equal_one_pass(make_backbone):
         )
 
 
+def test_logits_of_3000_tokens_in_chunks_equal_one_pass(make_classifier):
+    token_ids = random_ids(2, 3000)
+    mask = np.ones_like(token_ids)
+    # The second document ends within the second of three pieces.
+    token_ids[1, 1700:], mask[1, 1700:] = 0, 0
+    inputs = {"token_ids": token_ids, "padding_mask": mask}
+    in_chunks, whole = (
+        make_classifier(max_length=max_length)
+        .logits_model()
+        .predict(inputs, verbose=0)
+        for max_length in (1400, 3000)
+    )
+    assert np.abs(whole[0] - whole[1]).max() > 0.01
+    np.testing.assert_allclose(in_chunks, whole, atol=1e-5)
+
+
 @pytest.mark.parametrize("length", [4, 10, 25])
 def test_a_graph_of_unknown_length_gives_the_same(make_backbone, length):
     if keras.backend.backend() != "tensorflow":
