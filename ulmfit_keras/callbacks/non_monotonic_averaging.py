@@ -30,6 +30,19 @@ class NonMonotonicAveraging(keras.callbacks.Callback):
     Raises:
         ValueError: at the start of `fit`, if the model was not compiled with
             a `NonMonotonicASGD`; in `fit`, if the value is not logged.
+
+    Example:
+
+    ```python
+    model.compile(NonMonotonicASGD(keras.optimizers.SGD(30.0)), "mse")
+    model.fit(
+        x,
+        y,
+        validation_data=(x_valid, y_valid),
+        epochs=100,
+        callbacks=[NonMonotonicAveraging()],
+    )
+    ```
     """
 
     def __init__(self, monitor="val_loss", patience=5):

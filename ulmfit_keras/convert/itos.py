@@ -58,8 +58,9 @@ def read_itos(path):
 
     Example:
 
-    >>> read_itos("itos_wt103.pkl")[:2]
-    ['xxunk', 'xxpad']
+    ```python
+    read_itos("itos_wt103.pkl")[:2]  # ["xxunk", "xxpad"]
+    ```
     """
     file = io.BytesIO(pathlib.Path(path).read_bytes())
     known = {"fastcore.foundation.L": list_object}

@@ -90,6 +90,7 @@ def read_pickle(file, source, known, advice, persistent=None):
 
     Example:
 
+    >>> import io, pickle
     >>> read_pickle(io.BytesIO(pickle.dumps(["a"])), "a.pkl", {}, "")
     ['a']
     """

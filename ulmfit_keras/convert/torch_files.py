@@ -255,8 +255,9 @@ def read_state_dict(path):
 
     Example:
 
-    >>> list(read_state_dict("wt103-fwd.pth"))[0]
-    '0.encoder.weight'
+    ```python
+    list(read_state_dict("wt103-fwd.pth"))[0]  # "0.encoder.weight"
+    ```
     """
     with contextlib.closing(_open(path)) as file:
         tensors = file.content

@@ -95,8 +95,10 @@ def builtin_passages(
 
     Example:
 
-    >>> sorted(set(builtin_passages().train.labels))[:3]
-    ['matplotlib', 'pandas', 'python']
+    ```python
+    sorted(set(builtin_passages().train.labels))[:3]
+    # ["matplotlib", "pandas", "python"]
+    ```
     """
     roots = {name: docstrings.source_root(name) for name in _PACKAGES}
     packages = [name for name in _PACKAGES if roots[name]][:_CLASSES]

@@ -100,6 +100,7 @@ def drop_rows(table, empty=False, duplicates=False, also_in=()):
 
     Example:
 
+    >>> from ulmfit_keras.data import TextTable
     >>> table = drop_rows(TextTable(["a", "", "A "]), duplicates=True)
     >>> table.texts, table.problems
     (['a', ''], {'left_out_duplicates': ['row 2']})

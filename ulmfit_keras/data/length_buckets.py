@@ -21,6 +21,11 @@ def bucket_lengths(longest):
 
     Returns:
         A rising list of ints, of which the last is at least `longest`.
+
+    Example:
+
+    >>> bucket_lengths(40)
+    [8, 16, 24, 32, 48]
     """
     lengths = [8]
     power = 16

@@ -46,6 +46,7 @@ def data_report(tables, tokenizer=None, max_tokens=None, changes=None):
 
     Example:
 
+    >>> from ulmfit_keras.data import TextTable
     >>> report = data_report({"train": TextTable(["a", "A"], ["x", "y"])})
     >>> report["splits"]["train"]["duplicate_texts"]
     1

@@ -25,6 +25,11 @@ def label_names(labels, problem_type="single_label"):
         DataError: if there are labels of mixed type, no label, only one in
             a single-label problem, or a row of a multi-label problem is no
             list.
+
+    Example:
+
+    >>> label_names(["pos", "neg", "pos"])
+    ['neg', 'pos']
     """
     if problem_type == "regression":
         return None
@@ -60,6 +65,11 @@ def encode_labels(labels, names, problem_type="single_label"):
     Raises:
         DataError: if a label is not among the names, or is no finite number
             in a regression; it tells which and where.
+
+    Example:
+
+    >>> encode_labels(["pos", "neg"], ["neg", "pos"]).tolist()
+    [1, 0]
     """
     if problem_type == "regression":
         return _numbers(labels)
@@ -97,6 +107,11 @@ def sample_weights(labels, class_weight):
     Raises:
         DataError: if the dict leaves out a label, or names one that no row
             has.
+
+    Example:
+
+    >>> sample_weights(["a", "a", "a", "b"], "balanced").tolist()
+    [0.666..., 0.666..., 0.666..., 2.0]
     """
     if class_weight is None:
         return None

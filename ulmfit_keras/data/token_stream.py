@@ -15,6 +15,11 @@ def reverse_documents(ids, beginning_id):
 
     Returns:
         An array of the same shape and dtype, for a backward model.
+
+    Example:
+
+    >>> reverse_documents([2, 5, 6, 7, 2, 8, 9], beginning_id=2).tolist()
+    [2, 7, 6, 5, 2, 9, 8]
     """
     ids = np.asarray(ids)
     starts = np.flatnonzero(ids == beginning_id)

@@ -28,6 +28,13 @@ def reverse_documents(token_ids, padding_mask):
 
     Returns:
         int (B, T): `xxbos`, the other tokens reversed, the padding.
+
+    Example:
+
+    >>> token_ids, padding_mask = [[2, 5, 6, 7, 1]], [[1, 1, 1, 1, 0]]
+    >>> rows = reverse_documents(ops.array(token_ids), padding_mask)
+    >>> ops.convert_to_numpy(rows).tolist()
+    [[2, 7, 6, 5, 1]]
     """
     places = ops.arange(ops.shape(token_ids)[1], dtype="int32")[None]
     mask = ops.cast(ops.cast(padding_mask, "bool"), "int32")
@@ -66,6 +73,16 @@ class DocumentEncoder(keras.layers.Layer):
     Output shape:
         Two tensors (B, T, E): the last LSTM's outputs after and before
         dropout.
+
+    Raises:
+        ValueError: if `max_length` is below 1.
+
+    Example:
+
+    ```python
+    encoder = DocumentEncoder(backbone, max_length=1400)
+    dropped, raw = encoder(token_ids, padding_mask)
+    ```
     """
 
     def __init__(self, backbone, max_length=1400, **kwargs):

@@ -13,11 +13,14 @@ class Perplexity(keras.metrics.Metric):
 
     Args:
         name: of the metric. Defaults to `"perplexity"`.
+        dtype: in which losses and tokens are added up. Defaults to
+            `"float32"`.
 
     Example:
 
+    >>> import math
     >>> metric = Perplexity()
-    >>> metric.update_state(total_loss=np.log(8.0) * 3, num_tokens=3)
+    >>> metric.update_state(total_loss=3 * math.log(8), num_tokens=3)
     >>> round(float(metric.result()), 3)
     8.0
     """

@@ -45,8 +45,10 @@ def exchange_vocabulary(language_model, texts, min_count=2):
 
     Example:
 
-    >>> print(exchange_vocabulary(language_model, ["…", "…"]))
-    19,310 of 20,000 tokens keep their rows, 690 start at the mean row, …
+    ```python
+    print(exchange_vocabulary(language_model, texts))
+    # 19,310 of 20,000 tokens keep their rows, 690 start at the mean row, …
+    ```
     """
     tokenizer = language_model.preprocessor.tokenizer
     if not isinstance(tokenizer, WordTokenizer):

@@ -44,6 +44,12 @@ def train_sentencepiece(
 
     Raises:
         ImportError: without the `sentencepiece` package.
+
+    Example:
+
+    ```python
+    tokenizer = SentencePieceTokenizer(train_sentencepiece(texts))
+    ```
     """
     try:
         import sentencepiece

@@ -85,7 +85,10 @@ class TextTokenizer(keras_hub.tokenizers.Tokenizer):
         self._update_special_token_ids()
 
     def _make_graph(self):
-        raise NotImplementedError
+        raise NotImplementedError(
+            "A tokenizer writes `_make_graph` to run inside a graph. "
+            f"Received: {type(self).__name__} without it"
+        )
 
     @property
     def encoder(self):
@@ -186,7 +189,11 @@ class TextTokenizer(keras_hub.tokenizers.Tokenizer):
         return self.vocabulary.index(token)
 
     def id_to_token(self, id):
-        """The token of an id."""
+        """The token of an id.
+
+        Raises:
+            ValueError: if the id is not in the vocabulary.
+        """
         if not 0 <= id < self.vocabulary_size():
             raise ValueError(
                 f"An id must be in the range from 0 to "

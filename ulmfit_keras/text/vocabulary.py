@@ -74,6 +74,9 @@ class Vocabulary:
         Returns:
             A `Vocabulary`: the special tokens, then the others by falling
             count, equal counts in the order of their code points.
+
+        Raises:
+            ValueError: if `max_size` leaves no room for the special tokens.
         """
         if max_size < len(SPECIAL_TOKENS):
             raise ValueError(
@@ -149,6 +152,12 @@ class VocabularyTransfer:
         kept: number of tokens that both hold.
         new: number of tokens that only the new one holds.
         dropped: number of tokens that only the old one holds.
+
+    Example:
+
+    >>> old, new = Vocabulary(["xxunk", "a"]), Vocabulary(["xxunk", "b", "a"])
+    >>> print(transfer_vocabulary(old, new))
+    2 of 3 tokens keep their rows, 1 start at the mean row, 0 rows are dropped
     """
 
     row_index: np.ndarray

@@ -30,7 +30,7 @@ def check_paths(splits):
         if twice:
             raise DataError(
                 f"A file of {split!r} must be named once; do two patterns "
-                f"match it? Received twice: {listing(twice)}"
+                f"match it? Received: {listing(twice)} twice"
             )
 
 
