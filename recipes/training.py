@@ -42,11 +42,11 @@ def check_classifier_options():
 def _user_errors():
     """As `common.user_errors`, for what only shows while training."""
     from ulmfit_keras import data
-    from ulmfit_keras import stage_checks
+    from ulmfit_keras import stages
 
     try:
         yield
-    except (data.DataError, stage_checks.DivergenceError) as error:
+    except (data.DataError, stages.DivergenceError) as error:
         sys.exit(f"\n{type(error).__name__}: {error}")
 
 

@@ -7,6 +7,7 @@ import keras_hub
 import numpy as np
 import pytest
 
+from ulmfit_keras import data
 from ulmfit_keras import models
 
 to_numpy = keras.ops.convert_to_numpy
@@ -39,6 +40,26 @@ def test_half_precision_is_close_to_full(classifier, texts, policy):
 def test_mixed_precision_trains(classifier, texts):
     copy = copy_at(classifier, "mixed_bfloat16")
     history = copy.fit(texts, np.arange(len(texts)) % 3, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_trainers_have_the_precision_of_the_backbone(policy):
+    """Keras' global policy is float32 here."""
+    backbone = models.AWDLSTMBackbone(30, 4, 6, num_layers=1, dtype=policy)
+    trainer = models.StreamLanguageModel(models.AWDLSTMCausalLM(backbone), 2)
+    classifier = models.AWDLSTMTextClassifier(backbone, num_classes=2)
+    logits_model = classifier.logits_model(alpha=2.0)
+    for model in (trainer, logits_model):
+        model.compile("adam", "mse")
+        scales = isinstance(
+            model.optimizer, keras.optimizers.LossScaleOptimizer
+        )
+        assert scales == (policy == "mixed_float16")
+    stream = data.TokenStream(np.arange(41) % 30, batch_size=2, bptt=5)
+    hidden = trainer(stream[0][0])
+    assert keras.backend.standardize_dtype(hidden.dtype) in policy
+    history = trainer.fit(stream, verbose=0)
     assert np.isfinite(history.history["loss"][0])
 
 

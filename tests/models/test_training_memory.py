@@ -1,5 +1,6 @@
 """What training takes of memory is foreseen, and its lack explained."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -46,6 +47,18 @@ def test_the_estimate_is_printed_unless_silent(capsys):
     assert "GiB" not in capsys.readouterr().out
     trainer.fit(stream, verbose=2)
     assert "2 × 5 tokens, 50 words in the softmax" in capsys.readouterr().out
+
+
+def test_fit_names_ways_out(monkeypatch):
+    trainer = models.StreamLanguageModel(make_language_model(50), 2)
+    stream = data.TokenStream(np.arange(21) % 50, batch_size=2, bptt=5)
+
+    def fit(*arguments, **options):
+        raise RuntimeError("RESOURCE_EXHAUSTED: 9 GiB")
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    with pytest.raises(MemoryError, match="50 words in the softmax"):
+        trainer.fit(stream, verbose=0)
 
 
 def test_a_lack_of_memory_names_three_ways_out():

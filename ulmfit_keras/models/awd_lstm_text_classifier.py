@@ -178,10 +178,15 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         """
         regularization = None
         if alpha or beta:
-            regularization = ActivationRegularization(alpha, beta)
-        return keras.Model(
+            regularization = ActivationRegularization(
+                alpha, beta, dtype=self.backbone.dtype_policy
+            )
+        model = keras.Model(
             self.input, self.output_logits(self.input, regularization)
         )
+        # Keras scales the loss of a model whose own policy is mixed_float16.
+        model.dtype_policy = self.backbone.dtype_policy
+        return model
 
     def fit(
         self,

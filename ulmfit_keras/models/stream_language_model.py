@@ -69,7 +69,9 @@ class StreamLanguageModel(keras.Model):
         chunk_size="auto",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Keras scales the loss of a model whose own policy is mixed_float16.
+        policy = language_model.backbone.dtype_policy
+        super().__init__(**{"dtype": policy, **kwargs})
         self.language_model = language_model
         self.batch_size = batch_size
         self.evaluation_batch_size = evaluation_batch_size or batch_size
@@ -79,7 +81,9 @@ class StreamLanguageModel(keras.Model):
                 language_model.backbone.vocabulary_size
             )
         self.chunk_size = chunk_size
-        self.regularization = ActivationRegularization(alpha, beta)
+        self.regularization = ActivationRegularization(
+            alpha, beta, dtype=policy
+        )
         self.perplexity = Perplexity()
         self.exact = True
         self.seed_generator = keras.random.SeedGenerator()

@@ -1,0 +1,212 @@
+"""Stage three: train a classifier on a fine-tuned language model."""
+
+import keras
+
+from ulmfit_keras import data
+from ulmfit_keras import models
+from ulmfit_keras.callbacks import GradualUnfreezing
+from ulmfit_keras.callbacks import LearningRateLogger
+from ulmfit_keras.schedules import SlantedTriangular
+from ulmfit_keras.settings import CLASSIFIER_SETTINGS
+from ulmfit_keras.settings import choose_settings
+from ulmfit_keras.stages.checks import check_class_weight
+from ulmfit_keras.stages.checks import check_finite
+from ulmfit_keras.stages.pieces import make_adam
+from ulmfit_keras.stages.pieces import make_early_stopping
+from ulmfit_keras.stages.pieces import set_dropout
+
+
+def train_classifier(
+    language_model,
+    texts,
+    labels,
+    validation_data=None,
+    validation_fraction=0.1,
+    problem_type="single_label",
+    epochs=10,
+    settings="paper",
+    learning_rate=None,
+    batch_size=None,
+    max_length=1400,
+    max_tokens=4000,
+    unfreezing=None,
+    dropout_multiplier=None,
+    class_weight=None,
+    patience=None,
+    callbacks=(),
+    seed=0,
+    verbose="auto",
+):
+    """Train a classifier on a fine-tuned language model (section 3.3).
+
+    The encoder is copied, so the language model stays as it is.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM` with its preprocessor.
+        texts: list of N str.
+        labels: N labels: strings or integers; lists of them for
+            `"multi_label"`; numbers for `"regression"`.
+        validation_data: (texts, labels). Defaults to None: a stratified
+            part of the training rows is held out.
+        validation_fraction: how large a part. Defaults to 0.1. With 0 all
+            rows are trained on and nothing is validated.
+        problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
+        epochs: over which the learning rate rises and falls. Defaults to
+            10.
+        settings: `"paper"`, `"fastai"` or `"small"`, see
+            `ulmfit_keras.settings`. Defaults to `"paper"`; for the shipped
+            small model take `"small"`.
+        learning_rate: highest rate, in place of the setting's.
+        batch_size: documents a step, in place of the setting's.
+        max_length: gradients flow through the last so many tokens of a
+            document (BPT3C). Defaults to 1400, that is 20 windows of 70.
+        max_tokens: documents are cut off after so many tokens, in training
+            and in `predict`. Defaults to 4000.
+        unfreezing: a plan of `GradualUnfreezing`, in place of the setting's.
+        dropout_multiplier: scales all dropout rates, in place of the
+            setting's.
+        class_weight: dict from label to weight, or `"balanced"`; for
+            `"single_label"` only. Defaults to None.
+        patience: epochs without a better validation loss before training
+            stops, counted once all groups are unfrozen; the best weights
+            are kept. Defaults to None: all epochs are run and the last
+            weights kept, those of the lowest rate. The best loss often comes
+            early, at a high rate, and with a worse accuracy.
+        callbacks: more Keras callbacks.
+        seed: of data order and splits. Defaults to 0.
+        verbose: as in `fit`. Unless 0, the layer groups and their rates are
+            printed first.
+
+    Returns:
+        An `AWDLSTMTextClassifier`; `predict` takes strings.
+
+    Raises:
+        ValueError: if texts and labels do not fit each other, a label occurs
+            only in the validation data, `settings` is unknown, a rate out of
+            its range, there is a `patience` but nothing to validate on, there
+            are class weights but no classes, or if training diverges.
+
+    Example:
+
+    ```python
+    classifier = train_classifier(language_model, texts, labels)
+    classifier.predict(["What a film!"])
+    ```
+    """
+    stage = choose_settings(
+        CLASSIFIER_SETTINGS,
+        settings,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        dropout_multiplier=dropout_multiplier,
+        unfreezing=unfreezing,
+    )
+    check_class_weight(class_weight, problem_type)
+    texts, labels = list(texts), list(labels)
+    if validation_data is None and validation_fraction:
+        train_rows, valid_rows = data.stratified_split(
+            labels, validation_fraction, seed, problem_type
+        )
+        validation_data = (
+            [texts[i] for i in valid_rows],
+            [labels[i] for i in valid_rows],
+        )
+        texts = [texts[i] for i in train_rows]
+        labels = [labels[i] for i in train_rows]
+    if validation_data is None and patience is not None:
+        raise ValueError(
+            "`patience` waits for a better validation loss: give "
+            "`validation_data` or a `validation_fraction` above 0, or leave "
+            f"`patience` out. Received: patience={patience} and "
+            f"validation_fraction={validation_fraction}"
+        )
+    names = data.label_names(labels, problem_type)
+    targets = data.encode_labels(labels, names, problem_type)
+    classifier = models.AWDLSTMTextClassifier(
+        _copied_backbone(language_model.backbone),
+        num_classes=targets.shape[-1] if names is None else len(names),
+        preprocessor=models.AWDLSTMTextClassifierPreprocessor(
+            language_model.preprocessor.tokenizer.copy(),
+            sequence_length=max_tokens,
+        ),
+        problem_type=problem_type,
+        labels=names,
+        max_length=max_length,
+    )
+    set_dropout(classifier.backbone, stage)
+    token_ids = classifier.preprocessor.token_ids
+    train = data.LengthBuckets(
+        token_ids(texts),
+        targets,
+        sample_weight=data.sample_weights(labels, class_weight),
+        batch_size=stage.batch_size,
+        shuffle=True,
+        seed=seed,
+    )
+    valid = None
+    if validation_data is not None:
+        valid_texts, valid_labels = map(list, validation_data)
+        valid = data.LengthBuckets(
+            token_ids(valid_texts),
+            data.encode_labels(valid_labels, names, problem_type),
+            batch_size=stage.batch_size,
+        )
+    trainer = classifier.logits_model(stage.alpha, stage.beta)
+    schedule = SlantedTriangular(
+        stage.learning_rate,
+        epochs * len(train),
+        stage.cut_fraction,
+        stage.ratio,
+    )
+    groups = classifier.layer_groups()
+    loss, metric = _loss_and_metric(problem_type)
+    trainer.compile(
+        make_adam(stage, schedule, trainer, groups, verbose),
+        loss=loss,
+        weighted_metrics=[metric],
+    )
+    early_stopping = make_early_stopping(patience, min(epochs, len(groups)) - 1)
+    gradual_unfreezing = GradualUnfreezing(stage.unfreezing)
+    try:
+        history = trainer.fit(
+            train,
+            epochs=epochs,
+            shuffle=False,
+            validation_data=valid,
+            callbacks=[
+                gradual_unfreezing,
+                LearningRateLogger(),
+                *early_stopping,
+                keras.callbacks.TerminateOnNaN(),
+                *callbacks,
+            ],
+            verbose=verbose,
+        )
+    finally:
+        gradual_unfreezing.unfreeze_all()
+    check_finite(history, early_stopping, stage.learning_rate)
+    return classifier
+
+
+def _copied_backbone(backbone):
+    copy = type(backbone).from_config(backbone.get_config())
+    copy.set_weights(backbone.get_weights())
+    return copy
+
+
+def _loss_and_metric(problem_type):
+    """The loss and the metric of logits."""
+    if problem_type == "multi_label":
+        return (
+            keras.losses.BinaryCrossentropy(from_logits=True),
+            keras.metrics.BinaryAccuracy("accuracy", threshold=0.0),
+        )
+    if problem_type == "regression":
+        return (
+            keras.losses.MeanSquaredError(),
+            keras.metrics.MeanAbsoluteError("error"),
+        )
+    return (
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        keras.metrics.SparseCategoricalAccuracy("accuracy"),
+    )

@@ -1,0 +1,55 @@
+"""What both stages compile and fit with."""
+
+import keras
+
+from ulmfit_keras.optimizers import DiscriminativeOptimizer
+
+
+def make_adam(stage, schedule, trainer, groups, verbose):
+    """The optimizer of a stage; tells its groups if `verbose`."""
+    adam = (
+        keras.optimizers.AdamW if stage.weight_decay else keras.optimizers.Adam
+    )
+    decay = {"weight_decay": stage.weight_decay} if stage.weight_decay else {}
+    multipliers = stage.multipliers
+    if multipliers is not None:
+        embedding, *lstms = multipliers
+        layers = len(groups) - 1
+        lower = [lstms[0]] * (layers - len(lstms))
+        multipliers = (embedding, *lower, *lstms[-layers:])
+    optimizer = DiscriminativeOptimizer(
+        adam(
+            schedule,
+            beta_1=stage.beta_1,
+            beta_2=stage.beta_2,
+            global_clipnorm=stage.clip_norm,
+            **decay,
+        ),
+        groups,
+        factor=stage.factor,
+        multipliers=multipliers,
+    )
+    if verbose:
+        # Built first, since only then it knows the sizes of its groups.
+        optimizer.build(trainer.trainable_variables)
+        print(optimizer.group_table())
+    return optimizer
+
+
+def make_early_stopping(patience, start_from_epoch=0):
+    """No callback for `patience=None`, else the one that stops training."""
+    if patience is None:
+        return []
+    return [
+        keras.callbacks.EarlyStopping(
+            "val_loss",
+            patience=patience,
+            restore_best_weights=True,
+            start_from_epoch=start_from_epoch,
+        )
+    ]
+
+
+def set_dropout(backbone, stage):
+    """Give a backbone the dropout rates of a stage."""
+    backbone.set_dropout(stage.dropout, multiplier=stage.dropout_multiplier)
