@@ -101,7 +101,7 @@ def main(_):
                         size / measuring.median(taken), 2
                     ),
                     "p50_seconds": measuring.median(taken),
-                    "p95_seconds": float(np.quantile(taken, 0.95).round(5)),
+                    "p95_seconds": measuring.rounded(np.quantile(taken, 0.95)),
                 }
             )
     print(

@@ -28,7 +28,11 @@ def seconds(function, repeats, warm_up=2):
 
 def median(values):
     """The middle value, rounded for people."""
-    return float(f"{statistics.median(values):.4g}")
+    return rounded(statistics.median(values))
+
+
+def rounded(value):
+    return float(f"{value:.4g}")
 
 
 def gemm_peak_gflops(dtype, size=2048, repeats=9):
