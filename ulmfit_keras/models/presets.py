@@ -33,7 +33,7 @@ def find_preset(preset):
         if os.path.isdir(folder):
             check_files(folder)
             return str(folder)
-    names = sorted(p.name for p in PRESETS_DIR.glob("*") if p.is_dir())
+    names = sorted(p.parent.name for p in PRESETS_DIR.glob("*/config.json"))
     raise ValueError(
         f"`preset` must be a folder, one of the names {names}, or a handle "
         f"such as 'hf://user/name'. Received: preset={preset!r}"

@@ -1,0 +1,1 @@
+"""Presets of this project; a package so that installing brings them."""
