@@ -107,9 +107,9 @@ class StreamLanguageModel(keras.Model):
         """As `keras.Model.fit` on a `TokenStream`, in the stream's order.
 
         Keras would shuffle the batches, and the state would be carried into
-        text that does not follow. It also ends an epoch of the stream when
-        it builds the optimizer, so each epoch is set where it begins. To end
-        Keras' epochs within a pass give the stream `steps_per_epoch`.
+        text that does not follow. A stream does not move on by itself, so
+        each epoch is set where it begins. To end Keras' epochs within a pass
+        give the stream `steps_per_epoch`.
 
         Raises:
             MemoryError: if memory runs out; it names ways out. What a step
