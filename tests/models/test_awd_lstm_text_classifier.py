@@ -66,9 +66,11 @@ def test_long_documents_are_cut_off(classifier):
 
 def test_max_length_does_not_change_predictions(make_classifier):
     long = ["it was good , very good . not a bad film ! " * 4, "good"]
+    classifier = make_classifier()
+    batch = classifier.preprocessor(long)
     np.testing.assert_allclose(
-        make_classifier(max_length=9).predict(long),
-        make_classifier().predict(long),
+        make_classifier(max_length=9).predict(batch),
+        classifier.predict(batch),
         atol=1e-6,
     )
 

@@ -105,7 +105,7 @@ class LengthBuckets(keras.utils.PyDataset):
                 f"Received: batch_size={batch_size}, "
                 f"max_batch_tokens={max_batch_tokens}"
             )
-        self._lengths, self._flat_ids = _flatten(ids)
+        self._lengths, self._flat_ids = flatten_documents(ids)
         self._ends = np.cumsum(self._lengths)
         self._targets = _checked("targets", targets, len(self._lengths))
         self._sample_weight = _checked(
@@ -246,7 +246,7 @@ def _longest_first(batches):
     return batches
 
 
-def _flatten(ids):
+def flatten_documents(ids):
     """Documents as their lengths and one int32 array of all their ids."""
     documents = [np.asarray(document) for document in ids]
     if not documents:

@@ -12,7 +12,6 @@ from ulmfit_keras.export.onnx_model import MODEL_FILE
 from ulmfit_keras.export.onnx_model import TOKENIZER_FOLDER
 from ulmfit_keras.models import AWDLSTMTextClassifierPreprocessor
 from ulmfit_keras.models.documents import as_documents
-from ulmfit_keras.models.documents import cut_padding
 from ulmfit_keras.models.documents import document_ids
 
 _TOKENIZERS = {
@@ -119,9 +118,8 @@ class OnnxClassifier:
         return batches.restore(np.concatenate(outputs))
 
     def _predict_batch(self, batch):
-        batch = cut_padding(batch)
         lengths = batch["padding_mask"].sum(axis=1, dtype="int64")
-        token_ids = batch["token_ids"].astype("int64")
+        token_ids = batch["token_ids"][:, : lengths.max()].astype("int64")
         (outputs,) = self.session.run(
             None, {"token_ids": token_ids, "lengths": lengths}
         )

@@ -1,5 +1,7 @@
 """The ULMFiT classifier."""
 
+import functools
+
 import keras
 import keras_hub
 
@@ -12,7 +14,8 @@ from ulmfit_keras.models.awd_lstm_text_classifier_preprocessor import (
 from ulmfit_keras.models.document_encoder import DocumentEncoder
 from ulmfit_keras.models.documents import as_documents
 from ulmfit_keras.models.documents import document_batches
-from ulmfit_keras.models.documents import predict_documents
+from ulmfit_keras.models.piecewise_prediction import PieceReader
+from ulmfit_keras.models.piecewise_prediction import predict_documents
 from ulmfit_keras.models.problem_type import PROBLEM_TYPES
 from ulmfit_keras.models.problem_type import check_labels
 from ulmfit_keras.models.task_mixin import TaskMixin
@@ -248,7 +251,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
         return super().evaluate(batches, **kwargs)
 
-    def predict(self, x, batch_size=32, verbose=0, **kwargs):
+    def predict(self, x, batch_size=64, verbose=0, **kwargs):
         """Probabilities for texts, in their order.
 
         The result does not depend on how the texts are batched.
@@ -257,7 +260,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             x: a list or array of texts, one text, or a list of documents as
                 token ids, each opening with `xxbos`; or anything that
                 `keras.Model.predict` takes, with batches as the input shape.
-            batch_size: int, most texts in a batch. Defaults to 32.
+            batch_size: int, most texts to be read at a time. Defaults to 64.
             verbose: as in `keras.Model.predict`. Defaults to 0.
             **kwargs: see `keras.Model.predict`; for batches only.
 
@@ -268,6 +271,20 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         if documents is None:
             return super().predict(x, verbose=verbose, **kwargs)
         return predict_documents(self, documents, batch_size, verbose)
+
+    @functools.cached_property
+    def piece_reader(self):
+        """The `PieceReader` of this classifier, which keeps its graph."""
+        return PieceReader(self)
+
+    def forget_graphs(self):
+        """As Keras does itself with those of a model's own functions."""
+        vars(self).pop("piece_reader", None)
+
+    def quantize(self, *args, **kwargs):
+        """As `keras.Model.quantize`."""
+        self.forget_graphs()
+        super().quantize(*args, **kwargs)
 
     def layer_groups(self):
         """Layer groups from lowest to highest: [(name, [pattern]), …]."""
@@ -291,6 +308,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             loss = problem.loss()
         if metrics == "auto":
             metrics = [problem.metric()]
+        self.forget_graphs()
         super().compile(
             optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
         )

@@ -3,11 +3,12 @@
 import pathlib
 
 import keras
+import numpy as np
 
 from ulmfit_keras.models.awd_lstm_text_classifier import AWDLSTMTextClassifier
 from ulmfit_keras.models.documents import as_documents
 from ulmfit_keras.models.documents import document_batches
-from ulmfit_keras.models.documents import predict_documents
+from ulmfit_keras.models.piecewise_prediction import predict_documents
 from ulmfit_keras.models.presets import find_preset
 
 
@@ -82,12 +83,19 @@ class BidirectionalTextClassifier(keras.Model):
         """What is solved; see `AWDLSTMTextClassifier`."""
         return self.forward_classifier.problem_type
 
-    def predict(self, x, batch_size=32, verbose=0, **kwargs):
+    def predict(self, x, batch_size=64, verbose=0, **kwargs):
         """See `AWDLSTMTextClassifier.predict`."""
         documents = as_documents(x)
         if documents is None:
             return super().predict(x, batch_size, verbose, **kwargs)
-        return predict_documents(self, documents, batch_size, verbose)
+        pair = self.forward_classifier, self.backward_classifier
+        return np.mean(
+            [
+                predict_documents(c, documents, batch_size, verbose)
+                for c in pair
+            ],
+            axis=0,
+        )
 
     def evaluate(
         self, x=None, y=None, batch_size=32, sample_weight=None, **kwargs

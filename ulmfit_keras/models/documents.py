@@ -1,6 +1,5 @@
-"""Prediction for documents of any length, as texts or as token ids."""
+"""What classifiers take as documents: texts or token ids."""
 
-import keras
 import numpy as np
 
 from ulmfit_keras.data import LengthBuckets
@@ -84,60 +83,3 @@ def document_batches(
         # Drawn so that `keras.utils.set_random_seed` governs it.
         seed=np.random.randint(2**31),
     )
-
-
-def predict_documents(model, documents, batch_size, verbose=0):
-    """Outputs of a model for documents, in length buckets.
-
-    Batch by batch: the pipeline that `keras.Model.predict` sets up for a data
-    set takes TensorFlow longer than to read a short text.
-
-    JAX compiles each shape of a batch, so it gets few, those of short batches
-    filled up. The others get no more padding than their longest document
-    needs.
-
-    Args:
-        model: a Keras model with a `preprocessor` that maps batches of
-            token ids to one float32 array.
-        documents: a list of texts or of sequences of token ids.
-        batch_size: int, most documents in a batch.
-        verbose: 0 for silence, else a progress bar. Defaults to 0.
-
-    Returns:
-        float32 array, one row per document, in their order.
-    """
-    if not documents:
-        return np.zeros((0, *model.output_shape[1:]), "float32")
-    batches = LengthBuckets(
-        document_ids(documents, model.preprocessor), batch_size=batch_size
-    )
-    progress = keras.utils.Progbar(len(batches), verbose=int(bool(verbose)))
-    outputs = []
-    for index in range(len(batches)):
-        batch = batches[index]
-        rows, length = batch["token_ids"].shape
-        if keras.backend.backend() == "jax":
-            batch = fill_up(batch, batches.rows_in_batch(length))
-        else:
-            batch = cut_padding(batch)
-        # Not the KerasHub task's own, which takes texts.
-        found = keras.Model.predict_on_batch(model, batch)
-        outputs.append(found[:rows])
-        progress.update(index + 1)
-    return batches.restore(np.concatenate(outputs))
-
-
-def cut_padding(batch):
-    """A batch of `LengthBuckets` less the columns that hold only padding."""
-    longest = batch["padding_mask"].sum(axis=1).max()
-    return {name: values[:, :longest] for name, values in batch.items()}
-
-
-def fill_up(batch, most):
-    """A batch with its last row repeated: to a power of two, or to `most`."""
-    rows = len(batch["token_ids"])
-    more = min(1 << (rows - 1).bit_length(), most) - rows
-    return {
-        name: np.pad(values, [(0, more), (0, 0)], mode="edge")
-        for name, values in batch.items()
-    }
