@@ -130,32 +130,41 @@ def predict_documents(classifier, documents, batch_size, verbose=0):
             carried,
             reader.start(len(new)),
         )
-        left = lengths[rows] - places
-        steps = max(_TOKENS_AT_ONCE // len(rows), _FEWEST_STEPS)
-        steps = min(steps, left.max())
-        if keras.backend.backend() == "jax":
-            steps = bucket_lengths(steps)[-1]
-        sizes = np.minimum(left, steps)
-        token_ids = np.zeros((len(rows), steps), "int32")
-        valid = np.arange(steps) < sizes[:, None]
-        first = (starts[rows] + places)[:, None]
-        token_ids[valid] = ids[(first + np.arange(steps))[valid]]
-        piece = {
-            "token_ids": token_ids,
-            "lengths": sizes.astype("int32"),
-            "carried": carried,
-        }
-        found = read(reader, piece, full)
+        piece = cut_piece(ids, starts[rows] + places, lengths[rows] - places)
+        found = read(reader, {**piece, "carried": carried}, full)
         outputs[rows] = found["outputs"]
-        places = places + sizes
+        places = places + piece["lengths"]
         goes_on = places < lengths[rows]
         rows, places = rows[goes_on], places[goes_on]
         carried = keras.tree.map_structure(
             lambda kept: kept[goes_on],  # noqa: B023
             found["carried"],
         )
-        progress.add(sizes.sum())
+        progress.add(piece["lengths"].sum())
     return outputs
+
+
+def cut_piece(ids, starts, left):
+    """The next tokens of some documents.
+
+    Args:
+        ids: int array, all documents, one after the other.
+        starts: int array (B,), where in it the pieces begin.
+        left: int array (B,), how many tokens of each document are left.
+
+    Returns:
+        A dict of "token_ids" (B, T) and "lengths" (B,), see `PieceReader`.
+    """
+    steps = max(_TOKENS_AT_ONCE // len(left), _FEWEST_STEPS)
+    steps = min(steps, left.max())
+    if keras.backend.backend() == "jax":
+        steps = bucket_lengths(steps)[-1]
+    sizes = np.minimum(left, steps)
+    places = np.arange(steps)
+    valid = places < sizes[:, None]
+    token_ids = np.zeros(valid.shape, "int32")
+    token_ids[valid] = ids[(starts[:, None] + places)[valid]]
+    return {"token_ids": token_ids, "lengths": sizes.astype("int32")}
 
 
 def read(reader, piece, full):
