@@ -17,6 +17,7 @@ memory, `gpu_memory_mib` that of a GPU.
 
 import json
 import pathlib
+import tempfile
 
 from absl import flags
 
@@ -48,7 +49,7 @@ flags.DEFINE_bool(
 
 
 def main(_):
-    output_dir = common.start()
+    common.start()
     import keras
     import numpy as np
 
@@ -85,15 +86,18 @@ def main(_):
     ids = np.random.default_rng(FLAGS.seed).integers(
         FLAGS.vocabulary_size, size=(skipped + FLAGS.steps) * tokens + 1
     )
-    path = pathlib.Path(output_dir, "random_ids.npy")
-    np.save(path, ids.astype("uint16" if ids.max() < 2**16 else "int32"))
+    ids = ids.astype("uint16" if ids.max() < 2**16 else "int32")
 
     class Stream(measuring.TimedReads, data.TokenStream):
         pass
 
-    stream = Stream(np.load(path, mmap_mode="r"), FLAGS.batch_size, FLAGS.bptt)
     times = measuring.StepTimes(skipped)
-    trainer.fit(stream, callbacks=[times], verbose=0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "ids.npy")
+        np.save(path, ids)
+        ids = np.load(path, mmap_mode="r")
+        stream = Stream(ids, FLAGS.batch_size, FLAGS.bptt)
+        trainer.fit(stream, callbacks=[times], verbose=0)
     step = measuring.median(times.epochs[0])
 
     # Reading ahead without a loss, as in prediction.
