@@ -11,13 +11,15 @@ the test, stage 3 once for each seed, both in processes of their own. Methods:
 - scratch: the classifier starts from random weights;
 - pretrained: from --preset, without stage 2;
 - finetuned: from --preset after stage 2;
-- bidirectional: the same with --backward_preset, both averaged.
-TF-IDF with a linear model is trained beside each on the same rows.
+- bidirectional: the same with --backward_preset, both averaged;
+- fastai: both stages in fastai, from --preset and on the same tokens; see
+  recipes/fastai_classifier.py.
+TF-IDF with a linear model is trained beside the first of them, on the same
+rows.
 
-Settings were chosen on validation rows. OUTPUT_DIR/runs holds a file for each
-run that is through; the same command goes on from there. OUTPUT_DIR/table.md
-is the table; the last line on stdout is one JSON object, of the errors of all
-seeds by set and method.
+OUTPUT_DIR/runs holds a file for each run that is through; the same command
+goes on from there. OUTPUT_DIR/table.md is the table; the last line on stdout
+is one JSON object, of the errors of all seeds by row and method.
 """
 
 import json
@@ -29,35 +31,17 @@ import tempfile
 from absl import flags
 
 from recipes import common
+from recipes import fastai_runs
 from recipes import processes
+from recipes.downstream_settings import STAGE_2
+from recipes.downstream_settings import STAGE_3
 
-# By set: options of recipes.finetune_language_model.
-STAGE_2 = {
-    "imdb": "--lm_epochs=1 --lm_learning_rate=0.008 --validation_fraction=0.01",
-    "trec": "--lm_epochs=8 --settings=paper --lm_dropout_multiplier=0.3",
-    "ag_news": "--lm_epochs=3",
-    "dbpedia": "--lm_epochs=5",
-}
-_IMDB = "--train=imdb --unfreezing=all --batch_size=32 --max_tokens=600"
-# By row of the table: options of recipes.classify_text.
-STAGE_3 = {
-    "imdb-100": f"{_IMDB} --train_rows=100 --classifier_epochs=30 "
-    "--classifier_learning_rate=0.01 --classifier_dropout_multiplier=0.8",
-    "imdb-1000": f"{_IMDB} --train_rows=1000 --classifier_epochs=10 "
-    "--classifier_learning_rate=0.02 --classifier_dropout_multiplier=0.8",
-    "imdb-25000": f"{_IMDB} --classifier_epochs=4 "
-    "--classifier_learning_rate=0.03 --classifier_dropout_multiplier=0.5",
-    "trec": "--train=trec --settings=paper --classifier_epochs=20 "
-    "--classifier_dropout_multiplier=0.5",
-    "ag_news": "--train=ag_news --unfreezing=all --classifier_epochs=4 "
-    "--classifier_learning_rate=0.06 --classifier_dropout_multiplier=0.5",
-    "dbpedia": "--train=dbpedia --unfreezing=all --classifier_epochs=8",
-}
-METHODS = ["scratch", "pretrained", "finetuned", "bidirectional"]
-DIRECTIONS = {"forward": "preset", "backward": "backward_preset"}
+METHODS = ["scratch", "pretrained", "finetuned", "bidirectional", "fastai"]
+DIRECTIONS = {"preset": "forward", "backward_preset": "backward"}
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
+flags.adopt_module_key_flags(fastai_runs)
 flags.DEFINE_string("data_dir", None, "Folder of the sets.", required=True)
 flags.DEFINE_string("preset", "awd_lstm_small_en", "Language model.")
 flags.DEFINE_string(
@@ -66,12 +50,10 @@ flags.DEFINE_string(
 flags.DEFINE_multi_enum(
     "row", list(STAGE_3), list(STAGE_3), "Rows of the table."
 )
-flags.DEFINE_multi_enum(
-    "method", METHODS[:3], METHODS, "Methods, of --row each."
-)
+flags.DEFINE_multi_enum("method", METHODS[:3], METHODS, "Its columns.")
 flags.DEFINE_integer("seeds", 3, "Runs of each, from seed 0.", lower_bound=1)
 flags.DEFINE_string(
-    "options", "", "Options for all runs, such as --batch_size=16."
+    "options", "", "More options for our runs, such as --max_length=700."
 )
 flags.register_multi_flags_validator(
     ["method", "backward_preset"],
@@ -83,37 +65,14 @@ flags.register_multi_flags_validator(
 )
 
 
-def run(recipe, output_dir, options):
+def run(recipe, **options):
     """Run a recipe with options of its own and those of all runs."""
-    command = [
-        sys.executable,
-        "-m",
-        f"recipes.{recipe}",
-        f"--data_dir={FLAGS.data_dir}",
-        f"--dtype={FLAGS.dtype}",
-        f"--output_dir={output_dir}",
-        *shlex.split(options),
-        *shlex.split(FLAGS.options),
-    ]
+    options |= {"data_dir": FLAGS.data_dir, "dtype": FLAGS.dtype}
     if FLAGS.backend:
-        command.append(f"--backend={FLAGS.backend}")
-    return processes.run(command)
-
-
-def kept(path, function):
-    """What a file of JSON says; if there is none, what a function returns.
-
-    Args:
-        path: `pathlib.Path`, the file, written if it was not there.
-        function: called without arguments.
-    """
-    if not path.exists():
-        found = function()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(found), encoding="utf-8")
-        unfinished.replace(path)
-    return json.loads(path.read_text(encoding="utf-8"))
+        options["backend"] = FLAGS.backend
+    named = [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", f"recipes.{recipe}", *named]
+    return processes.run(command + shlex.split(FLAGS.options))
 
 
 def untrained_preset(output_dir):
@@ -121,59 +80,74 @@ def untrained_preset(output_dir):
     from ulmfit_keras import models
 
     path = output_dir / "scratch"
-    if not (path / "config.json").exists():
-        models.AWDLSTMCausalLM.from_preset(
-            FLAGS.preset, load_weights=False
-        ).save_to_preset(path)
+    models.AWDLSTMCausalLM.from_preset(
+        FLAGS.preset, load_weights=False
+    ).save_to_preset(path)
     return path
 
 
-def finetuned_preset(output_dir, name, direction):
+def finetuned_preset(output_dir, name, option):
     """A preset after stage 2 on a set; its path."""
-    folder = output_dir / "language_models" / f"{name}-{direction}"
-    preset = getattr(FLAGS, DIRECTIONS[direction])
-    options = f"{STAGE_2[name]} --train={name} --preset={shlex.quote(preset)}"
-    found = kept(
-        output_dir / "runs" / f"stage_2-{name}-{direction}.json",
-        lambda: run("finetune_language_model", folder, options),
+    name_of_run = f"{name}-stage_2-{DIRECTIONS[option]}"
+    folder = output_dir / "language_models" / name_of_run
+    processes.kept(
+        output_dir / "runs" / f"{name_of_run}.json",
+        lambda: run(
+            "finetune_language_model",
+            train=name,
+            preset=FLAGS[option].value,
+            output_dir=folder,
+            **STAGE_2[name],
+        ),
     )
-    print(f"{name}, stage 2, {direction}: {json.dumps(found)}", flush=True)
     return folder / "preset"
 
 
 def presets(output_dir, method, name):
     """The options that name the language models of a method."""
     if method == "scratch":
-        found = {"preset": untrained_preset(output_dir)}
-    elif method == "pretrained":
-        found = {"preset": FLAGS.preset}
-    else:
-        found = {
-            option: finetuned_preset(output_dir, name, direction)
-            for direction, option in DIRECTIONS.items()
-            if direction == "forward" or method == "bidirectional"
-        }
-    return " ".join(
-        f"--{option}={shlex.quote(str(preset))}"
-        for option, preset in found.items()
-    )
+        return {"preset": untrained_preset(output_dir)}
+    if method == "pretrained":
+        return {"preset": FLAGS.preset}
+    options = list(DIRECTIONS)[: 2 if method == "bidirectional" else 1]
+    return {
+        option: finetuned_preset(output_dir, name, option) for option in options
+    }
 
 
 def classify(output_dir, row, method, seed):
-    """What recipes.classify_text says of a run."""
-    name = row.split("-")[0]
-    options = (
-        f"{STAGE_3[row]} --lm_epochs=0 --validation_fraction=0 --seed={seed} "
-        f"{presets(output_dir, method, name)}"
-    )
+    """What recipes.classify_text, or fastai, says of a run."""
+    if method == "fastai":
+        return fastai_runs.classify(output_dir, row, seed)
+    name, options = row.split("-")[0], STAGE_3[row]
+    with tempfile.TemporaryDirectory() as folder:
+        return run(
+            "classify_text",
+            train=name,
+            lm_epochs=0,
+            validation_fraction=0,
+            seed=seed,
+            output_dir=folder,
+            **presets(output_dir, method, name),
+            **options,
+        )
 
-    def train():
-        with tempfile.TemporaryDirectory() as folder:
-            return run("classify_text", folder, options)
 
-    found = kept(output_dir / "runs" / f"{row}-{method}-{seed}.json", train)
-    print(f"{row}, {method}, seed {seed}: {json.dumps(found)}", flush=True)
-    return found
+def errors_of(output_dir, row):
+    """Test errors by method: a list each, by seed."""
+    errors = {}
+    for method in FLAGS.method:
+        runs = [
+            processes.kept(
+                output_dir / "runs" / f"{row}-{method}-{seed}.json",
+                lambda: classify(output_dir, row, method, seed),  # noqa: B023
+            )
+            for seed in range(FLAGS.seeds)
+        ]
+        if "TF-IDF" not in errors and method != "fastai":
+            errors["TF-IDF"] = [found["baseline_test_error"] for found in runs]
+        errors[method] = [found["test_error"] for found in runs]
+    return errors
 
 
 def cell(errors):
@@ -204,21 +178,7 @@ def main(_):
     output_dir = common.start()
     errors = {}
     for row in FLAGS.row:
-        runs = {
-            method: [
-                classify(output_dir, row, method, seed)
-                for seed in range(FLAGS.seeds)
-            ]
-            for method in FLAGS.method
-        }
-        first = next(iter(runs.values()))
-        errors[row] = {
-            "TF-IDF": [found["baseline_test_error"] for found in first],
-            **{
-                method: [found["test_error"] for found in seeds]
-                for method, seeds in runs.items()
-            },
-        }
+        errors[row] = errors_of(output_dir, row)
         # After each row, so that a run that is broken off leaves a table.
         table = markdown(errors)
         (output_dir / "table.md").write_text(table, encoding="utf-8")

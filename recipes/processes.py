@@ -53,6 +53,24 @@ def run(command, environment=None, timeout=None):
     )
 
 
+def kept(path, function):
+    """What a run found: by its file of JSON, or by running it.
+
+    Args:
+        path: `pathlib.Path`, the file; it is written if it is not there.
+        function: called without arguments if it is not; returns what is kept.
+    """
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    found = function()
+    print(f"{path.stem}: {json.dumps(found)}", flush=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(found), encoding="utf-8")
+    unfinished.replace(path)
+    return found
+
+
 def take_turns(programs, rounds, environment=None):
     """Run programs one after the other, round by round.
 

@@ -1,8 +1,12 @@
 """The table of errors by data set and method."""
 
+import importlib.util
+import json
+
 import pytest
 
 from recipes import downstream_table
+from recipes import processes
 
 
 def test_a_cell_tells_mean_spread_and_seeds():
@@ -25,35 +29,61 @@ def test_the_table_has_a_line_for_each_row():
 
 def test_what_is_through_is_not_run_again(tmp_path):
     path = tmp_path / "runs" / "a.json"
-    assert downstream_table.kept(path, lambda: {"test_error": 0.1}) == {
+    assert processes.kept(path, lambda: {"test_error": 0.1}) == {
         "test_error": 0.1
     }
-    assert downstream_table.kept(path, pytest.fail) == {"test_error": 0.1}
+    assert processes.kept(path, pytest.fail) == {"test_error": 0.1}
 
 
-def test_a_table_from_random_weights(run_recipe, folder, presets, tmp_path):
-    """A real run of the shortest kind, and what a second call adds to it."""
+@pytest.fixture
+def options(folder, presets, tmp_path):
+    """Options of the recipe, for a small set in the place of TREC."""
     for split in ("train", "test"):
         table = (folder / f"{split}.csv").read_text("utf-8")
         path = tmp_path / "data" / "trec" / f"{split}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         table = table.replace("review,stars", "text,label", 1)
         path.write_text(table, encoding="utf-8")
-    options = {
+    return {
         "data_dir": tmp_path / "data",
         "preset": presets / "forward",
         "row": "trec",
-        "method": "scratch",
         "seeds": 1,
-        "options": "--classifier_epochs=1 --max_tokens=20 --settings=small",
         "output_dir": tmp_path / "out",
     }
-    summary = run_recipe("downstream_table", **options).summary
+
+
+def test_a_table_from_random_weights(run_recipe, options):
+    """A real run of the shortest kind."""
+    summary = run_recipe(
+        "downstream_table",
+        **options,
+        method="scratch",
+        options="--classifier_epochs=1 --max_tokens=20 --settings=small",
+    ).summary
     assert set(summary["trec"]) == {"TF-IDF", "scratch"}
     assert 0 <= summary["trec"]["scratch"][0] <= 1
-    kept = sorted((tmp_path / "out" / "runs").iterdir())
+    kept = sorted((options["output_dir"] / "runs").iterdir())
     assert [path.name for path in kept] == ["trec-scratch-0.json"]
-    assert "| trec |" in (tmp_path / "out" / "table.md").read_text()
+    assert "| trec |" in (options["output_dir"] / "table.md").read_text()
+
+
+def test_options_that_belong_together(run_recipe, options):
     run = run_recipe("downstream_table", **options, backward_preset="other")
     assert run.code != 0
     assert "--backward_preset go together" in run.stderr
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("fastai") is None, reason="fastai is an extra"
+)
+def test_fastai_trains_on_the_same_tokens_and_weights(run_recipe, options):
+    summary = run_recipe("downstream_table", **options, method="fastai").summary
+    assert list(summary["trec"]) == ["fastai"]
+    assert 0 <= summary["trec"]["fastai"][0] <= 1
+    runs = options["output_dir"] / "runs"
+    stage_2 = json.loads((runs / "trec-stage_2-fastai.json").read_text())
+    assert 1 < stage_2["perplexity"] < 1000
+    with open(stage_2["shared"]["test"], encoding="utf-8") as file:
+        label, tokens = next(file).rstrip("\n").split("\t")
+    assert label and tokens.startswith("xxbos ")

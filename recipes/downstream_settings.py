@@ -1,0 +1,55 @@
+"""How `downstream_table` trains on each set, chosen on validation rows."""
+
+# By set: options of recipes.finetune_language_model.
+STAGE_2 = {
+    "imdb": {
+        "lm_epochs": 1,
+        "lm_learning_rate": 0.008,
+        "validation_fraction": 0.01,
+    },
+    "trec": {
+        "lm_epochs": 8,
+        "settings": "paper",
+        "lm_dropout_multiplier": 0.3,
+    },
+    "ag_news": {"lm_epochs": 3},
+    "dbpedia": {"lm_epochs": 5},
+}
+
+_LONG_TEXTS = {"unfreezing": "all", "batch_size": 32, "max_tokens": 600}
+# By row of the table, which begins with the name of the set: options of
+# recipes.classify_text.
+STAGE_3 = {
+    "imdb-100": {
+        **_LONG_TEXTS,
+        "train_rows": 100,
+        "classifier_epochs": 30,
+        "classifier_learning_rate": 0.01,
+        "classifier_dropout_multiplier": 0.8,
+    },
+    "imdb-1000": {
+        **_LONG_TEXTS,
+        "train_rows": 1000,
+        "classifier_epochs": 10,
+        "classifier_learning_rate": 0.02,
+        "classifier_dropout_multiplier": 0.8,
+    },
+    "imdb-25000": {
+        **_LONG_TEXTS,
+        "classifier_epochs": 4,
+        "classifier_learning_rate": 0.03,
+        "classifier_dropout_multiplier": 0.5,
+    },
+    "trec": {
+        "settings": "paper",
+        "classifier_epochs": 20,
+        "classifier_dropout_multiplier": 0.5,
+    },
+    "ag_news": {
+        "unfreezing": "all",
+        "classifier_epochs": 4,
+        "classifier_learning_rate": 0.06,
+        "classifier_dropout_multiplier": 0.5,
+    },
+    "dbpedia": {"unfreezing": "all", "classifier_epochs": 8},
+}

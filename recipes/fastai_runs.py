@@ -1,0 +1,126 @@
+"""How `downstream_table` has fastai train on the same tokens and weights."""
+
+import json
+import sys
+
+from absl import flags
+
+from recipes import processes
+from recipes.downstream_settings import STAGE_2
+from recipes.downstream_settings import STAGE_3
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "fastai_python",
+    sys.executable,
+    "Python of the environment that has fastai. Defaults to this one.",
+)
+# Of fastai's text tutorial.
+DROPOUT = {"language_model": 0.3, "classifier": 0.5}
+
+
+def run(part, settings):
+    """Run a part of recipes.fastai_classifier."""
+    settings = {
+        "part": part,
+        "dropout_multiplier": DROPOUT[part],
+        **settings,
+    }
+    command = ["-m", "recipes.fastai_classifier", json.dumps(settings)]
+    return processes.run([FLAGS.fastai_python, *command])
+
+
+def write_tokens(tables, folder):
+    """A file for each table: a row a line, the label, a tab, the tokens.
+
+    Returns:
+        A dict from names of tables to paths, as str.
+    """
+    from ulmfit_keras.text.word_splitting import BEGINNING
+    from ulmfit_keras.text.word_splitting import split_words
+
+    paths = {}
+    for name, table in tables.items():
+        paths[name] = str(folder / f"{name}.txt")
+        labels = table.labels or [""] * len(table)
+        with open(paths[name], "w", encoding="utf-8", newline="\n") as file:
+            for text, label in zip(table.texts, labels, strict=True):
+                words = " ".join([BEGINNING, *split_words(text)])
+                file.write(f"{label}\t{words}\n")
+    return paths
+
+
+def finetune(name, folder):
+    """Stage 2 in fastai; returns sizes and paths that stage 3 needs."""
+    from ulmfit_keras import convert
+    from ulmfit_keras import data
+    from ulmfit_keras import models
+
+    folder.mkdir(parents=True, exist_ok=True)
+    language_model = models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
+    weights, itos = folder / "weights.pth", folder / "itos.pkl"
+    convert.write_fastai(language_model, weights, itos)
+    tables = data.load_public(name, FLAGS.data_dir)
+    tables = {
+        split: tables[split]
+        for split in ("train", "test", "unlabeled")
+        if split in tables
+    }
+    paths = write_tokens(tables, folder)
+    backbone = language_model.backbone
+    shared = {
+        "folder": str(folder),
+        "embedding_dim": backbone.embedding_dim,
+        "hidden_dim": backbone.hidden_dim,
+        "num_layers": backbone.num_layers,
+    }
+    found = run(
+        "language_model",
+        {
+            **shared,
+            "texts": [paths[split] for split in paths if split != "test"],
+            "weights": str(weights),
+            "itos": str(itos),
+            "epochs": STAGE_2[name]["lm_epochs"],
+            "seed": 0,
+        },
+    )
+    shared |= {"train": paths["train"], "test": paths["test"]}
+    return {**found, "shared": shared}
+
+
+def labelled_rows(name, count, seed):
+    """Which training rows have labels, the same as in our own runs."""
+    from ulmfit_keras import data
+
+    if count is None:
+        return None
+    labels = data.load_public(name, FLAGS.data_dir)["train"].labels
+    rows, _ = data.stratified_split(labels, 1 - count / len(labels), seed)
+    return [int(row) for row in rows]
+
+
+def classify(output_dir, row, seed):
+    """Both stages in fastai; what it says of the test rows.
+
+    Args:
+        output_dir: folder of the table.
+        row: name of its row.
+        seed: int.
+    """
+    name, options = row.split("-")[0], STAGE_3[row]
+    stage_2 = f"{name}-stage_2-fastai"
+    shared = processes.kept(
+        output_dir / "runs" / f"{stage_2}.json",
+        lambda: finetune(name, output_dir / "language_models" / stage_2),
+    )["shared"]
+    return run(
+        "classifier",
+        {
+            **shared,
+            "rows": labelled_rows(name, options.get("train_rows"), seed),
+            "batch_size": options.get("batch_size", 64),
+            "epochs": options["classifier_epochs"],
+            "seed": seed,
+        },
+    )
