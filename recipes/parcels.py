@@ -76,7 +76,8 @@ def unpack(parcels, destination):
 
     Raises:
         FileNotFoundError: if a parcel is missing, with its name.
-        ValueError: if a parcel is damaged, with its name.
+        ValueError: if a parcel is damaged, with its name, or holds what
+            would be written outside of `destination`.
     """
     parcels = pathlib.Path(parcels)
     if absent := missing(parcels):
@@ -95,7 +96,26 @@ def unpack(parcels, destination):
             )
     reader = io.BufferedReader(_ParcelReader([parcels / n for n in checksums]))
     with tarfile.open(fileobj=reader, mode="r|xz") as archive:
-        archive.extractall(destination, filter="data")
+        # Pythons before 3.11.4 have no filters.
+        safe = hasattr(tarfile, "data_filter")
+        archive.extractall(
+            destination,
+            _only_inside(archive),
+            **({"filter": "data"} if safe else {}),
+        )
+
+
+def _only_inside(archive):
+    """The members of an archive, each a file or a folder inside of it."""
+    for member in archive:
+        path = pathlib.PurePosixPath(member.name)
+        plain = member.isfile() or member.isdir()
+        if path.is_absolute() or ".." in path.parts or not plain:
+            raise ValueError(
+                "Parcels must hold files and folders, and none outside of "
+                f"their own folder. Received: {member.name!r}"
+            )
+        yield member
 
 
 class _ParcelWriter:

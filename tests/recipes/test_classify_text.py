@@ -66,8 +66,8 @@ def test_progress_and_what_the_data_held_are_shown(classified):
     assert "validate: 6 rows, which leaves 49 to train" in run.stdout
     assert "embedding, lstm_0 will stay as in stage 2" in run.stdout
     assert "It takes 4 epochs" in run.stdout
-    # Keras' bar: the test texts fill one batch.
-    assert re.search(r"Predicting 23 test texts\n.*1/1", run.stdout)
+    # Keras' bar, of tokens.
+    assert re.search(r"Predicting 23 test texts\n.*?(\d+)/\1", run.stdout)
 
 
 def test_predictions_are_rows_of_the_test_table(classified, folder):

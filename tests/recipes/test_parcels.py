@@ -1,5 +1,10 @@
 """A folder goes into parcels and comes out of them as it was."""
 
+import hashlib
+import io
+import json
+import tarfile
+
 import pytest
 from hypothesis import given
 from hypothesis import settings
@@ -37,6 +42,31 @@ def test_parcels_are_small_and_give_the_folder_back(tmp_path, folder):
     assert listed.name == parcels.LIST_FILE
     parcels.unpack(tmp_path / "parcels", tmp_path / "back")
     assert contents(tmp_path / "back") == contents(folder)
+
+
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("../outside", tarfile.REGTYPE),
+        ("/tmp/outside", tarfile.REGTYPE),
+        ("link", tarfile.SYMTYPE),
+        ("device", tarfile.CHRTYPE),
+    ],
+)
+def test_nothing_is_written_outside(tmp_path, name, kind):
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    member.linkname = "/etc"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w|xz") as archive:
+        archive.addfile(member)
+    block = buffer.getvalue()
+    (tmp_path / "000.parcel").write_bytes(block)
+    checksums = {"000.parcel": hashlib.sha256(block).hexdigest()}
+    (tmp_path / parcels.LIST_FILE).write_text(json.dumps(checksums))
+    with pytest.raises(ValueError, match=f"outside of.*Received: '{name}'"):
+        parcels.unpack(tmp_path, tmp_path / "inner" / "back")
+    assert not (tmp_path / "inner" / "outside").exists()
 
 
 @settings(max_examples=20, deadline=None)
