@@ -3,6 +3,7 @@
 import importlib.util
 import json
 
+import keras
 import pytest
 
 from recipes import downstream_table
@@ -53,6 +54,10 @@ def options(folder, presets, tmp_path):
     }
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="the recipe only starts others, which are tested on each backend",
+)
 def test_a_table_from_random_weights(run_recipe, options):
     """A real run of the shortest kind."""
     summary = run_recipe(
