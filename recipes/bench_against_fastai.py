@@ -49,6 +49,7 @@ import sys
 from absl import flags
 
 from recipes import common
+from recipes import fastai_environment
 from recipes import processes
 
 PARTS = ["training", "memory", "prediction", "single_text"]
@@ -66,14 +67,10 @@ SENTENCE = "This film was far better than I had expected it."
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
+flags.adopt_module_key_flags(fastai_environment)
 flags.DEFINE_alias("precision", "dtype")
 flags.DEFINE_list("parts", PARTS, f"What to compare, of {', '.join(PARTS)}.")
 flags.DEFINE_integer("rounds", 3, "Runs of each side.", lower_bound=1)
-flags.DEFINE_string(
-    "fastai_python",
-    sys.executable,
-    "Python of the environment that has fastai. Defaults to this one.",
-)
 flags.DEFINE_integer("embedding_dim", 400, "Size of word vectors.")
 flags.DEFINE_integer("hidden_dim", 1152, "Units of the inner LSTM layers.")
 flags.DEFINE_integer("num_layers", 3, "Number of LSTM layers.")
@@ -111,29 +108,6 @@ flags.register_validator(
 
 # Means "none" to CUDA.
 NO_GRAPHICS_CARD = "-1"
-
-
-@common.user_errors()
-def fastai_versions():
-    """The versions of fastai and torch that are to be compared with.
-
-    Raises:
-        ImportError: if --fastai_python has them not.
-    """
-    look_up = (
-        "import importlib.metadata, json\n"
-        "print(json.dumps({name: importlib.metadata.version(name) "
-        "for name in ('fastai', 'torch')}))"
-    )
-    try:
-        return processes.run([FLAGS.fastai_python, "-c", look_up])
-    except (OSError, RuntimeError) as error:
-        raise ImportError(
-            "The other side of the comparison must be installed: `pip "
-            'install -e ".[fastai]"`, or give the Python of an environment '
-            "that has fastai as --fastai_python. "
-            f"Received: --fastai_python={FLAGS.fastai_python}"
-        ) from error
 
 
 @common.user_errors()
@@ -199,12 +173,14 @@ def programs(part, settings, options):
         ours = ["recipes.keras_side", f"--settings={message}"]
     return {
         "ours": [sys.executable, "-m", *ours, *options],
-        "fastai": [FLAGS.fastai_python, "-m", "recipes.fastai_side", message],
+        "fastai": fastai_environment.command(
+            "-m", "recipes.fastai_side", message
+        ),
     }
 
 
 def main(_):
-    versions = fastai_versions()
+    versions = fastai_environment.versions()
     output_dir = common.start()
     import keras
 

@@ -31,6 +31,7 @@ import tempfile
 from absl import flags
 
 from recipes import common
+from recipes import fastai_environment
 from recipes import fastai_runs
 from recipes import processes
 from recipes.downstream_settings import STAGE_2
@@ -41,7 +42,7 @@ DIRECTIONS = {"preset": "forward", "backward_preset": "backward"}
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
-flags.adopt_module_key_flags(fastai_runs)
+flags.adopt_module_key_flags(fastai_environment)
 flags.DEFINE_string("data_dir", None, "Folder of the sets.", required=True)
 flags.DEFINE_string("preset", "awd_lstm_small_en", "Language model.")
 flags.DEFINE_string(
@@ -175,6 +176,9 @@ def markdown(errors):
 
 
 def main(_):
+    # Now, not after the hours of our own runs.
+    if "fastai" in FLAGS.method:
+        fastai_environment.versions()
     output_dir = common.start()
     errors = {}
     for row in FLAGS.row:

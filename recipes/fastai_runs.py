@@ -1,20 +1,15 @@
 """How `downstream_table` has fastai train on the same tokens and weights."""
 
 import json
-import sys
 
 from absl import flags
 
+from recipes import fastai_environment
 from recipes import processes
 from recipes.downstream_settings import STAGE_2
 from recipes.downstream_settings import STAGE_3
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string(
-    "fastai_python",
-    sys.executable,
-    "Python of the environment that has fastai. Defaults to this one.",
-)
 # Of fastai's text tutorial.
 DROPOUT = {"language_model": 0.3, "classifier": 0.5}
 
@@ -26,8 +21,11 @@ def run(part, settings):
         "dropout_multiplier": DROPOUT[part],
         **settings,
     }
-    command = ["-m", "recipes.fastai_classifier", json.dumps(settings)]
-    return processes.run([FLAGS.fastai_python, *command])
+    return processes.run(
+        fastai_environment.command(
+            "-m", "recipes.fastai_classifier", json.dumps(settings)
+        )
+    )
 
 
 def write_tokens(tables, folder):

@@ -36,6 +36,23 @@ def test_probabilities_are_averaged(pair, bidirectional, texts):
     assert bidirectional.labels == ["bad", "fair", "good"]
 
 
+def test_texts_are_cut_into_words_once(pair, bidirectional, texts):
+    """The forward classifier's preprocessor serves both."""
+    expected = bidirectional.predict(texts)
+    pair[1].preprocessor = None
+    np.testing.assert_allclose(bidirectional.predict(texts), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+def test_quantized_weights_are_used(pair, bidirectional, texts):
+    before = bidirectional.predict(texts)
+    bidirectional.quantize("int8")
+    found = bidirectional.predict(texts)
+    assert np.abs(found - before).max() > 1e-4
+    batch = bidirectional.preprocessor(texts)
+    np.testing.assert_allclose(found, bidirectional.predict(batch), atol=1e-5)
+
+
 def test_classifiers_of_the_same_name_are_one_model(pair, texts, tmp_path):
     forward, backward = pair
     for classifier in pair:

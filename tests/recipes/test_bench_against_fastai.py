@@ -270,10 +270,17 @@ def test_built_in_documents_are_as_long_as_reviews():
     assert np.mean(joined == expected) > 0.98
 
 
-@pytest.mark.parametrize("python", ["missing/python", "false"])
-def test_fastai_must_be_there(python, run_recipe, tmp_path):
+@pytest.mark.parametrize(
+    "recipe, options, python",
+    [
+        ("bench_against_fastai", {}, "missing/python"),
+        ("bench_against_fastai", {}, "false"),
+        ("downstream_table", {"data_dir": ".", "method": "fastai"}, "false"),
+    ],
+)
+def test_fastai_must_be_there(recipe, options, python, run_recipe, tmp_path):
     run = run_recipe(
-        "bench_against_fastai", fastai_python=python, output_dir=tmp_path
+        recipe, **options, fastai_python=python, output_dir=tmp_path
     )
     assert run.code == 1
     assert "Traceback" not in run.stderr

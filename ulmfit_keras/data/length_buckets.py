@@ -200,7 +200,7 @@ class LengthBuckets(keras.utils.PyDataset):
         plan = self._shuffled_plan if self.shuffle else self._sorted_plan
         return _longest_first(plan(lengths, bucket_of))
 
-    def rows_in_batch(self, length):
+    def _rows_in_batch(self, length):
         """How many documents a batch of a padded length holds at most."""
         return max(1, min(self.batch_size, self.max_batch_tokens // length))
 
@@ -209,7 +209,7 @@ class LengthBuckets(keras.utils.PyDataset):
         batches, first = [], 0
         while first < len(order):
             length = lengths[bucket_of[order[first]]]
-            rows = order[first : first + self.rows_in_batch(length)]
+            rows = order[first : first + self._rows_in_batch(length)]
             batches.append((length, rows))
             first += len(rows)
         return batches
@@ -221,7 +221,7 @@ class LengthBuckets(keras.utils.PyDataset):
         for place, (length, bucket) in enumerate(used):
             rows = np.append(left_over, np.flatnonzero(bucket_of == bucket))
             rows = rng.permutation(rows)
-            size = self.rows_in_batch(length)
+            size = self._rows_in_batch(length)
             is_last = place + 1 == len(used)
             moves_up = not is_last and used[place + 1][0] <= 2 * length
             end = len(rows) - len(rows) % size if moves_up else len(rows)

@@ -22,7 +22,19 @@ def reverse_documents(ids, beginning_id):
     [2, 7, 6, 5, 2, 9, 8]
     """
     ids = np.asarray(ids)
-    starts = np.flatnonzero(ids == beginning_id)
+    return reverse_between(ids, np.flatnonzero(ids == beginning_id))
+
+
+def reverse_between(ids, starts):
+    """Reverse every document of a stream but for its first token.
+
+    Args:
+        ids: int array, (tokens,).
+        starts: int array, the places of the first tokens.
+
+    Returns:
+        An array of the same shape and dtype.
+    """
     ends = np.append(starts[1:], len(ids))
     reversed_ids = ids.copy()
     for start, end in zip(starts, ends, strict=True):

@@ -1,7 +1,5 @@
 """The ULMFiT classifier."""
 
-import functools
-
 import keras
 import keras_hub
 
@@ -14,8 +12,10 @@ from ulmfit_keras.models.awd_lstm_text_classifier_preprocessor import (
 from ulmfit_keras.models.document_encoder import DocumentEncoder
 from ulmfit_keras.models.documents import as_documents
 from ulmfit_keras.models.documents import document_batches
+from ulmfit_keras.models.documents import document_ids
 from ulmfit_keras.models.piecewise_prediction import PieceReader
 from ulmfit_keras.models.piecewise_prediction import predict_documents
+from ulmfit_keras.models.piecewise_prediction import weights_of
 from ulmfit_keras.models.problem_type import PROBLEM_TYPES
 from ulmfit_keras.models.problem_type import check_labels
 from ulmfit_keras.models.task_mixin import TaskMixin
@@ -270,21 +270,17 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         documents = as_documents(x)
         if documents is None:
             return super().predict(x, verbose=verbose, **kwargs)
-        return predict_documents(self, documents, batch_size, verbose)
+        ids = document_ids(documents, self.preprocessor)
+        return predict_documents(self, ids, batch_size, verbose)
 
-    @functools.cached_property
+    @property
     def piece_reader(self):
         """The `PieceReader` of this classifier, which keeps its graph."""
-        return PieceReader(self)
-
-    def forget_graphs(self):
-        """As Keras does itself with those of a model's own functions."""
-        vars(self).pop("piece_reader", None)
-
-    def quantize(self, *args, **kwargs):
-        """As `keras.Model.quantize`."""
-        self.forget_graphs()
-        super().quantize(*args, **kwargs)
+        # Kept where Keras does not take it for one of the layers.
+        reader = vars(self).get("_piece_reader")
+        if reader is None or reader.weights_read != weights_of(self):
+            reader = vars(self)["_piece_reader"] = PieceReader(self)
+        return reader
 
     def layer_groups(self):
         """Layer groups from lowest to highest: [(name, [pattern]), …]."""
@@ -308,7 +304,6 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             loss = problem.loss()
         if metrics == "auto":
             metrics = [problem.metric()]
-        self.forget_graphs()
         super().compile(
             optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
         )

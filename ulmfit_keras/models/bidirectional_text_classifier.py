@@ -8,6 +8,7 @@ import numpy as np
 from ulmfit_keras.models.awd_lstm_text_classifier import AWDLSTMTextClassifier
 from ulmfit_keras.models.documents import as_documents
 from ulmfit_keras.models.documents import document_batches
+from ulmfit_keras.models.documents import document_ids
 from ulmfit_keras.models.piecewise_prediction import predict_documents
 from ulmfit_keras.models.presets import find_preset
 
@@ -88,12 +89,10 @@ class BidirectionalTextClassifier(keras.Model):
         documents = as_documents(x)
         if documents is None:
             return super().predict(x, batch_size, verbose, **kwargs)
+        ids = document_ids(documents, self.preprocessor)
         pair = self.forward_classifier, self.backward_classifier
         return np.mean(
-            [
-                predict_documents(c, documents, batch_size, verbose)
-                for c in pair
-            ],
+            [predict_documents(c, ids, batch_size, verbose) for c in pair],
             axis=0,
         )
 

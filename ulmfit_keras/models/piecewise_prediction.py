@@ -6,7 +6,7 @@ from keras import ops
 
 from ulmfit_keras.data.length_buckets import bucket_lengths
 from ulmfit_keras.data.length_buckets import flatten_documents
-from ulmfit_keras.models.documents import document_ids
+from ulmfit_keras.data.token_stream import reverse_between
 
 # A piece of a batch of 64 has 32 tokens of each document: few enough that
 # little of it lies behind an end.
@@ -36,6 +36,7 @@ class PieceReader(keras.Model):
         self.backbone = classifier.backbone
         self.head = classifier.head
         self.output_activation = classifier.output_activation
+        self.weights_read = weights_of(classifier)
         self.built = True
 
     def start(self, rows):
@@ -79,6 +80,15 @@ class PieceReader(keras.Model):
         return {"carried": carried, "outputs": self.output_activation(x)}
 
 
+def weights_of(classifier):
+    """What tells a classifier from itself before its layers got others.
+
+    Quantization and LoRA exchange weights. A compiled graph holds on to
+    those that it was traced with.
+    """
+    return tuple((w.path, w.dtype) for w in classifier.weights)
+
+
 def predict_documents(classifier, documents, batch_size, verbose=0):
     """Outputs of a classifier for documents, read piece by piece.
 
@@ -88,7 +98,7 @@ def predict_documents(classifier, documents, batch_size, verbose=0):
 
     Args:
         classifier: an `AWDLSTMTextClassifier`.
-        documents: a list of texts or of sequences of token ids.
+        documents: a list of sequences of token ids.
         batch_size: int, most documents in a batch.
         verbose: 0 for silence, else a progress bar. Defaults to 0.
 
@@ -106,11 +116,10 @@ def predict_documents(classifier, documents, batch_size, verbose=0):
     outputs = np.zeros((len(documents), classifier.num_classes), "float32")
     if not documents:
         return outputs
-    documents = document_ids(documents, classifier.preprocessor)
-    if classifier.backbone.backwards:
-        documents = [reverse_document(document) for document in documents]
     lengths, ids = flatten_documents(documents)
     starts = np.cumsum(lengths) - lengths
+    if classifier.backbone.backwards:
+        ids = reverse_between(ids, starts)
     order = np.argsort(-lengths, kind="stable")
     # As many rows for all pieces, on JAX, which compiles each shape.
     full = min(batch_size, 1 << (len(order) - 1).bit_length())
@@ -180,9 +189,3 @@ def read(reader, piece, full):
     )
     found = reader.predict_on_batch(piece)
     return keras.tree.map_structure(lambda x: x[:rows], found)
-
-
-def reverse_document(ids):
-    """A document's token ids reversed, the first kept in its place."""
-    ids = np.asarray(ids)
-    return np.concatenate([ids[:1], ids[:0:-1]])
