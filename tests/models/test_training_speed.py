@@ -1,7 +1,5 @@
 """Fast ways to train that must not get lost, as ratios in one process."""
 
-import time
-
 import keras
 import numpy as np
 
@@ -23,21 +21,7 @@ def make_step(words, units, **options):
     return lambda: trainer.train_on_batch(x, y)
 
 
-def ratio(slow, fast, repeats=7):
-    """Seconds of one over the other: the least of each, taking turns.
-
-    Other tests run at the same time.
-    """
-    seconds = {slow: [], fast: []}
-    for _ in range(repeats + 2):
-        for step, taken in seconds.items():
-            started = time.perf_counter()
-            step()
-            taken.append(time.perf_counter() - started)
-    return min(seconds[slow][2:]) / min(seconds[fast][2:])
-
-
-def test_the_lstm_is_faster_than_its_plain_reference(monkeypatch):
+def test_the_lstm_is_faster_than_its_plain_reference(monkeypatch, speed_ratio):
     own, plain = make_step(50, 256), make_step(50, 256)
     backend = backend_module()
 
@@ -51,11 +35,11 @@ def test_the_lstm_is_faster_than_its_plain_reference(monkeypatch):
             plain()
 
     # Measured beside other programs: 1.8 on JAX, 1.9 on the others.
-    assert ratio(in_plain_loops, own) > 1.2
+    assert speed_ratio(in_plain_loops, own, wanted=1.2) > 1.2
 
 
-def test_a_sampled_softmax_is_faster_than_the_exact_one():
+def test_a_sampled_softmax_is_faster_than_the_exact_one(speed_ratio):
     exact = make_step(20_000, 64)
     sampled = make_step(20_000, 64, num_sampled=100)
     # Measured beside other programs: 6 to 15.
-    assert ratio(exact, sampled) > 2
+    assert speed_ratio(exact, sampled, wanted=2) > 2

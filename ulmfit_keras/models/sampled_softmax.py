@@ -9,13 +9,16 @@ from keras import ops
 def sampled_softmax_loss(
     hidden, targets, embeddings, bias, num_sampled, seed=None
 ):
-    """Cross-entropy against the target and a sample of other words.
+    """Cross-entropy against the target, frequent words and a sample of others.
 
-    Words are drawn with replacement from the log-uniform distribution
-    P(k) = log((k + 2) / (k + 1)) / log(V + 1), which fits a vocabulary sorted
-    by falling frequency, and each logit is lowered by the log of how often
-    its word is expected in the sample (Jean et al. 2015, section 3; Bengio
-    and Senecal 2008), so that the loss estimates the full softmax.
+    Half of the words are always the most frequent ones, H of them. The
+    others are drawn with replacement from a log-uniform distribution over
+    the rest, P(k) = log((k + 2) / (k + 1)) / log((V + 1) / (H + 1)), which
+    fits a vocabulary sorted by falling frequency. The logit of such a word,
+    be it target or drawn, is lowered by the log of how often it is expected
+    in the sample (Jean et al. 2015, section 3; Bengio and Senecal 2008), so
+    that the loss has its minimum where that of the full softmax has it. This
+    holds only where less than one is expected, hence the fixed half.
 
     Args:
         hidden: float tensor, (tokens, features).
@@ -23,11 +26,15 @@ def sampled_softmax_loss(
         embeddings: output word vectors, (vocabulary, features), sorted by
             falling word frequency.
         bias: float tensor, (vocabulary,).
-        num_sampled: number of words to draw, shared by all tokens.
+        num_sampled: number of words, drawn or always there, shared by all
+            tokens; at most half of the vocabulary.
         seed: int or `keras.random.SeedGenerator`.
 
     Returns:
         The loss of each token, float32 (tokens,).
+
+    Raises:
+        ValueError: if num_sampled is more than half of the vocabulary.
 
     Example:
 
@@ -39,15 +46,24 @@ def sampled_softmax_loss(
         ops.convert_to_tensor, (hidden, embeddings, bias)
     )
     vocabulary_size = embeddings.shape[0]
-    log_range = math.log(vocabulary_size + 1)
-    draws = keras.random.uniform((num_sampled,), seed=seed, dtype="float32")
-    sampled = ops.cast(ops.exp(draws * log_range), "int32") - 1
-    sampled = ops.clip(sampled, 0, vocabulary_size - 1)
+    if 2 * num_sampled > vocabulary_size:
+        raise ValueError(
+            "num_sampled must be at most half of the vocabulary; beyond, the "
+            "exact softmax costs little more. "
+            f"Received: num_sampled={num_sampled}, {vocabulary_size} words"
+        )
+    frequent = num_sampled // 2
+    num_drawn = num_sampled - frequent
+    log_range = math.log((vocabulary_size + 1) / (frequent + 1))
+    draws = keras.random.uniform((num_drawn,), seed=seed, dtype="float32")
+    drawn = ops.cast((frequent + 1) * ops.exp(draws * log_range), "int32") - 1
+    drawn = ops.clip(drawn, frequent, vocabulary_size - 1)
+    sampled = ops.concatenate([ops.arange(frequent, dtype="int32"), drawn])
 
     def log_expected_count(words):
         rank = ops.cast(words, "float32")
-        probability = ops.log((rank + 2.0) / (rank + 1.0)) / log_range
-        return ops.log(probability * num_sampled)
+        share = ops.log((rank + 2.0) / (rank + 1.0)) / log_range
+        return ops.where(words < frequent, 0.0, ops.log(share * num_drawn))
 
     def logits_of(words, scores):
         scores = ops.cast(scores, "float32")

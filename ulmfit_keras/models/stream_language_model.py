@@ -32,7 +32,8 @@ class StreamLanguageModel(keras.Model):
             al. 2017).
         beta: weight of temporal activation regularization. Defaults to 1.
         num_sampled: train on a softmax over this many sampled words, see
-            `sampled_softmax_loss`. Defaults to None, the exact softmax.
+            `sampled_softmax_loss`. Defaults to None, the exact softmax,
+            which also replaces a sample of over half the vocabulary.
             Evaluation is exact always; sampled training reports no
             perplexity, since nothing exact was measured.
         chunk_size: int, compute the exact softmax for so many tokens at a
@@ -75,11 +76,11 @@ class StreamLanguageModel(keras.Model):
         self.language_model = language_model
         self.batch_size = batch_size
         self.evaluation_batch_size = evaluation_batch_size or batch_size
-        self.num_sampled = num_sampled
+        words = language_model.backbone.vocabulary_size
+        is_sampled = num_sampled and 2 * num_sampled <= words
+        self.num_sampled = num_sampled if is_sampled else None
         if chunk_size == "auto":
-            chunk_size = default_chunk_size(
-                language_model.backbone.vocabulary_size
-            )
+            chunk_size = default_chunk_size(words)
         self.chunk_size = chunk_size
         self.regularization = ActivationRegularization(
             alpha, beta, dtype=policy
