@@ -71,9 +71,11 @@ def make_language_model(corpus):
     backbone.set_dropout(
         "fastai_language_model", multiplier=FLAGS.dropout_multiplier
     )
-    return models.AWDLSTMCausalLM(
+    language_model = models.AWDLSTMCausalLM(
         backbone, models.AWDLSTMCausalLMPreprocessor(corpus.tokenizer())
     )
+    language_model.start_from_counts(corpus.token_counts())
+    return language_model
 
 
 def write_sample(language_model, path, logs):

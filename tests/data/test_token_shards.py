@@ -87,6 +87,16 @@ def test_it_is_an_array_to_numpy(folder, arrays):
         np.array(shards, copy=False)
 
 
+def test_tokens_are_counted(folder, arrays, monkeypatch):
+    monkeypatch.setattr(token_shards, "_TOKENS_AT_ONCE", 7)
+    shards = TokenShards(folder)
+    values, expected = np.unique(arrays[False], return_counts=True)
+    found = shards.token_counts()
+    assert found.shape == (len(shards.vocabulary),)
+    np.testing.assert_array_equal(found[values], expected)
+    assert found.sum() == len(shards)
+
+
 def test_files_are_mapped_not_read(folder):
     view = TokenShards(folder)[3:9]
     assert not view.flags.owndata

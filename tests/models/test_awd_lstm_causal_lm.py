@@ -63,6 +63,23 @@ def test_word_vectors_are_the_output_weights(
     np.testing.assert_allclose(both, sum(parts), rtol=1e-4, atol=1e-4)
 
 
+def test_words_are_as_probable_as_they_are_frequent(language_model, prompts):
+    words = language_model.backbone.vocabulary_size
+    counts = np.arange(words) ** 2
+    language_model.start_from_counts(counts)
+    embeddings = language_model.output_embeddings
+    embeddings.assign(ops.zeros_like(embeddings))
+    found = ops.softmax(language_model(prompts))
+    expected = np.broadcast_to((counts + 1) / (counts + 1).sum(), found.shape)
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("counts", [np.ones(3), np.full(22, -1)])
+def test_counts_must_be_those_of_the_vocabulary(language_model, counts):
+    with pytest.raises(ValueError, match=r"shape \(22,\).*Received: shape"):
+        language_model.start_from_counts(counts)
+
+
 def test_greedy_generation_equals_full_recomputation(language_model, prompts):
     without_preprocessor(language_model)
     outputs = generate(language_model, prompts, "greedy", stop_token_ids=None)[

@@ -125,6 +125,15 @@ class TokenShards:
             return SentencePieceTokenizer(self.folder / model["file"])
         return WordTokenizer(list(self.vocabulary.tokens))
 
+    def token_counts(self):
+        """How often each token of the vocabulary occurs: int array, (V,)."""
+        counts = np.zeros(len(self.vocabulary), "int64")
+        for shard in self._shards:
+            for first in range(0, len(shard), _TOKENS_AT_ONCE):
+                block = shard[first : first + _TOKENS_AT_ONCE]
+                counts += np.bincount(block, minlength=len(counts))
+        return counts
+
     def verify(self):
         """Compare all files with the checksums in the manifest.
 

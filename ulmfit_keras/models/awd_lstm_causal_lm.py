@@ -2,6 +2,7 @@
 
 import keras
 import keras_hub
+import numpy as np
 from keras import ops
 
 from ulmfit_keras import text
@@ -140,6 +141,37 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
     def output_bias(self):
         """The bias of the logits, (V,)."""
         return self.decoder_bias.bias
+
+    def start_from_counts(self, counts):
+        """Let a new model predict words by how frequent they are.
+
+        The output bias becomes log((count + 1) / (total + V)). Without it a
+        model in training stays long at that stage, for which all its word
+        vectors move in one direction; with it, it learns from the context at
+        once.
+
+        Args:
+            counts: ints (V,), how often each word occurs in the text to
+                train on, such as `TokenShards.token_counts()`.
+
+        Raises:
+            ValueError: if the counts are not those of the vocabulary.
+
+        Example:
+
+        ```python
+        language_model.start_from_counts(np.bincount(ids, minlength=V))
+        ```
+        """
+        counts = np.asarray(counts)
+        expected = (self.backbone.vocabulary_size,)
+        if counts.shape != expected or counts.min() < 0:
+            raise ValueError(
+                f"counts must be of shape {expected}, a number from 0 for "
+                f"each word. Received: shape {counts.shape}, {counts}"
+            )
+        shares = (counts + 1) / (counts.sum() + len(counts))
+        self.output_bias.assign(np.log(shares))
 
     def output_logits(self, hidden):
         """The logits of the next token.
