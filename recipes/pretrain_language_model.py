@@ -42,7 +42,7 @@ flags.DEFINE_integer("bptt", 70, "Window length in tokens.")
 flags.DEFINE_integer(
     "num_sampled", 2048, "Words in the sampled softmax; 0 for the exact one."
 )
-flags.DEFINE_float("learning_rate", 3e-3, "Highest learning rate of Adam.")
+flags.DEFINE_float("learning_rate", 1e-2, "Highest learning rate of Adam.")
 flags.DEFINE_float("clip_norm", 0.3, "Largest norm of the gradient.")
 flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
 flags.DEFINE_integer(

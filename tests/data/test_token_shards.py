@@ -97,6 +97,14 @@ def test_tokens_are_counted(folder, arrays, monkeypatch):
     assert found.sum() == len(shards)
 
 
+def test_paths_are_those_of_the_split(folder):
+    assert len(TokenShards(folder).paths) > 1
+    for split in ("train", "valid"):
+        shards = TokenShards(folder, split)
+        joined = np.concatenate([np.load(path) for path in shards.paths])
+        np.testing.assert_array_equal(joined, shards[:])
+
+
 def test_files_are_mapped_not_read(folder):
     view = TokenShards(folder)[3:9]
     assert not view.flags.owndata

@@ -276,6 +276,7 @@ def test_built_in_documents_are_as_long_as_reviews():
         ("bench_against_fastai", {}, "missing/python"),
         ("bench_against_fastai", {}, "false"),
         ("downstream_table", {"data_dir": ".", "method": "fastai"}, "false"),
+        ("pretrain_with_fastai", {"corpus": "."}, "false"),
     ],
 )
 def test_fastai_must_be_there(recipe, options, python, run_recipe, tmp_path):

@@ -91,6 +91,12 @@ class TokenShards:
         """As that of an array: (tokens,)."""
         return (len(self),)
 
+    @property
+    def paths(self):
+        """The files of this split in their order, arrays of `np.load`."""
+        shards = self.manifest["splits"][self.split]["shards"]
+        return [self.folder / shard["file"] for shard in shards]
+
     @functools.cached_property
     def vocabulary(self):
         """The `Vocabulary`: which token an id stands for."""
