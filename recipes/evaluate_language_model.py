@@ -8,7 +8,9 @@ Hardware, minutes, result: see docs/RESULTS.md.
 Files are as for recipes.prepare_corpus. The last line on stdout is one JSON
 object, what `evaluation.language_model_metrics` gives: the perplexity of a
 token and of a word, and bits per character, which compare across
-vocabularies.
+vocabularies. With --wikitext=wikitext-103/test.txt.xz in place of --texts it is
+what `evaluation.wikitext_metrics` gives: perplexities of WikiText's words, as
+papers have them.
 """
 
 import json
@@ -22,17 +24,31 @@ from recipes import inputs
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
 flags.DEFINE_string("preset", "awd_lstm_small_en", "Language model.")
-flags.DEFINE_list("texts", None, "Corpus files.", required=True)
+flags.DEFINE_list("texts", None, "Corpus files.")
+flags.DEFINE_string("wikitext", None, "A tokenised file of WikiText.")
+flags.mark_flags_as_mutual_exclusive(["texts", "wikitext"], required=True)
 flags.DEFINE_integer(
     "batch_size", 64, "Rows the text is cut into.", lower_bound=1
 )
 
 
 @common.user_errors()
-def read_texts():
+def measure(language_model):
+    """The figures, by the options."""
     from ulmfit_keras import data
+    from ulmfit_keras import evaluation
+    from ulmfit_keras.data.text_files import decode
+    from ulmfit_keras.data.text_files import read_bytes
 
-    return [text for path in FLAGS.texts for text in data.read_documents(path)]
+    if FLAGS.wikitext:
+        content = decode(read_bytes(FLAGS.wikitext), "utf-8", FLAGS.wikitext)
+        return evaluation.wikitext_metrics(
+            language_model, content, batch_size=FLAGS.batch_size
+        )
+    texts = [text for path in FLAGS.texts for text in data.read_documents(path)]
+    return evaluation.language_model_metrics(
+        language_model, texts, FLAGS.batch_size
+    )
 
 
 def main(_):
@@ -40,13 +56,8 @@ def main(_):
     common.start()
     import keras
 
-    from ulmfit_keras import evaluation
-
-    texts = read_texts()
     (language_model,) = inputs.load_language_models(FLAGS.preset)
-    metrics = evaluation.language_model_metrics(
-        language_model, texts, FLAGS.batch_size
-    )
+    metrics = measure(language_model)
     print(
         json.dumps(
             {

@@ -1,5 +1,6 @@
 """Perplexity and bits per character against sums made by hand."""
 
+import lzma
 import math
 
 import keras
@@ -9,6 +10,7 @@ import pytest
 from ulmfit_keras import evaluation
 from ulmfit_keras import models
 from ulmfit_keras import text
+from ulmfit_keras.evaluation import wikitext
 
 TEXTS = ["the film was good", "The zebra was bad bad", "good film"]
 WORDS = ["the", "film", "was", "good", "bad"]
@@ -100,3 +102,61 @@ def test_leaving_words_out_of_the_vocabulary_gains_nothing():
 def test_no_token_is_an_error():
     with pytest.raises(ValueError, match="at least two tokens"):
         evaluation.language_model_metrics(make_language_model(), [""])
+
+
+WIKITEXT = """ 
+ = The film = 
+ 
+ The film was <unk> @-@ good , bad film in zebra . 
+ 
+ = Good film = 
+ 
+ good 
+"""
+
+
+def test_wikitext_is_divided_by_its_own_words(monkeypatch):
+    language_model = make_language_model()
+    seen = []
+    monkeypatch.setattr(
+        wikitext,
+        "language_model_metrics",
+        lambda *args, **kwargs: (
+            seen.append(args[1]),
+            evaluation.language_model_metrics(*args, **kwargs),
+        )[1],
+    )
+    metrics = evaluation.wikitext_metrics(language_model, WIKITEXT)
+    assert [text.split() for text in seen[0]] == [
+        "= The film = The film was xxunk-good , bad film in zebra .".split(),
+        "= Good film = good".split(),
+    ]
+    documents = language_model.token_ids(seen[0])
+    nats, tokens = nats_by_hand(language_model, documents)
+    assert metrics["tokens"] == tokens
+    # Four words and an end, then eleven, then three and one, and ends of
+    # the blank lines.
+    assert metrics["words"] == 4 + 12 + 4 + 1 + 8
+    assert metrics["word_perplexity"] == pytest.approx(
+        math.exp(nats / 29), rel=1e-3
+    )
+    unknown = [*"====", "-", ",", ".", "in", "zebra"]
+    letters = len(set("".join(seen[0])) - {" ", "\n"})
+    bits = math.log2(letters + 1) * sum(len(word) + 1 for word in unknown)
+    assert metrics["spelled_word_perplexity"] == pytest.approx(
+        math.exp((nats + bits * math.log(2)) / 29), rel=1e-3
+    )
+
+
+def test_other_text_is_not_wikitext():
+    with pytest.raises(ValueError, match=r"' = Title = '.*\['a b'\]"):
+        evaluation.wikitext_metrics(make_language_model(), "a b\n")
+
+
+def test_wikitext_has_as_many_words_as_its_paper_says(data_dir):
+    """Merity et al. 2016, table 1."""
+    content = lzma.decompress(
+        (data_dir / "wikitext-2" / "valid.txt.xz").read_bytes()
+    ).decode()
+    metrics = evaluation.wikitext_metrics(make_language_model(), content)
+    assert metrics["words"] == 217_646

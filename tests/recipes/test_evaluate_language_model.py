@@ -24,6 +24,19 @@ def test_files_are_read_and_measured(run_recipe, presets, tmp_path):
         assert summary[name] == pytest.approx(expected[name], rel=1e-3)
 
 
+def test_wikitext_is_measured_by_its_words(run_recipe, presets, tmp_path):
+    path = tmp_path / "test.txt"
+    path.write_text(" \n = A film = \n \n A very good film . \n" * 30)
+    summary = run_recipe(
+        "evaluate_language_model",
+        preset=presets / "forward",
+        wikitext=path,
+        output_dir=tmp_path,
+    ).summary
+    assert summary["words"] == 30 * (1 + 5 + 1 + 6)
+    assert summary["word_perplexity"] < summary["spelled_word_perplexity"]
+
+
 def test_a_missing_file_is_named(run_recipe, presets, tmp_path):
     run = run_recipe(
         "evaluate_language_model",

@@ -17,6 +17,7 @@ from ulmfit_keras.evaluation.mistakes import confident_mistakes
 from ulmfit_keras.evaluation.mistakes import worst_labels
 from ulmfit_keras.evaluation.report import explain_shown_rows
 from ulmfit_keras.evaluation.report import write_report
+from ulmfit_keras.evaluation.wikitext import wikitext_metrics
 from ulmfit_keras.evaluation.word_importance import WordImportance
 from ulmfit_keras.evaluation.word_importance import word_importance
 
@@ -36,6 +37,7 @@ __all__ = [
     "prediction_metrics",
     "regression_metrics",
     "tfidf_baseline",
+    "wikitext_metrics",
     "wilson_interval",
     "word_importance",
     "worst_labels",

@@ -96,5 +96,7 @@ def _unknown_tokens(tokenizer, content, document):
     return [
         token
         for token in tokenizer.split(content)
+        # The mark itself hides a word that nobody knows.
         if tokenizer.token_to_id(token) == unknown
+        and token != tokenizer.unk_token
     ]
