@@ -46,9 +46,9 @@ def chunked_cross_entropy(
     loss = total / ops.sum(mask)
     ```
     """
-    hidden, embeddings, bias = map(
-        ops.convert_to_tensor, (hidden, embeddings, bias)
-    )
+    # Copies, since TensorFlow wants no variables in a custom gradient where it
+    # runs without a graph.
+    hidden, embeddings, bias = map(ops.copy, (hidden, embeddings, bias))
     targets = ops.cast(targets, "int32")
     weights = ops.stop_gradient(ops.cast(weights, "float32"))
     chunks = Chunks(targets, weights, chunk_size)
