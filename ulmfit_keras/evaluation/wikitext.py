@@ -28,7 +28,8 @@ def wikitext_metrics(language_model, content, **kwargs):
 
     Returns:
         A dict: `words` (WikiText's, `<eos>` included), `tokens` (the
-        model's), `unknown_share` of these, and the perplexities of a word
+        model's), `unknown_share` of these (what the model does not know and
+        WikiText does), and the perplexities of a word
         `word_perplexity` (unknown words count as `xxunk`) and
         `spelled_word_perplexity`.
 
