@@ -48,7 +48,9 @@ def chunked_cross_entropy(
     """
     # Copies, since TensorFlow wants no variables in a custom gradient where it
     # runs without a graph.
-    hidden, embeddings, bias = map(ops.copy, (hidden, embeddings, bias))
+    hidden, embeddings, bias = (
+        ops.copy(ops.convert_to_tensor(x)) for x in (hidden, embeddings, bias)
+    )
     targets = ops.cast(targets, "int32")
     weights = ops.stop_gradient(ops.cast(weights, "float32"))
     chunks = Chunks(targets, weights, chunk_size)
