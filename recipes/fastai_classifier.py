@@ -19,9 +19,9 @@ import time
 
 from fastai.text import all as fastai
 
+from recipes.fastai_side import MOMENTA
 from recipes.fastai_side import config
 
-MOMENTA = (0.8, 0.7, 0.8)
 PEAKS = (1e-2, 5e-3, 1e-3)
 FACTOR = 2.6
 LARGEST_VOCABULARY = 20_000

@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from fastai.text import all as fastai
 
+from recipes.fastai_side import MOMENTA
+from recipes.fastai_side import NoValidation
 from recipes.fastai_side import StepTimes
-from recipes.fastai_side import config
-from recipes.fastai_side import quiet
+from recipes.fastai_side import language_model_learner
 
-MOMENTA = (0.8, 0.7, 0.8)
 _TRIAL_STEPS = 12
 # fastai's dropout of weights fails at 0 itself.
 _NO_DROPOUT = 1e-6
@@ -35,30 +35,12 @@ _NO_DROPOUT = 1e-6
 
 def make_learner(settings, ids):
     """A learner with new weights on a stream of ids."""
-    batches = fastai.LMDataLoader(
-        [(fastai.TensorText(torch.from_numpy(ids.astype("int64"))),)],
-        bs=settings["batch_size"],
-        seq_len=settings["bptt"],
-        num_workers=0,
+    return language_model_learner(
+        settings,
+        ids.astype("int64"),
+        settings["tokens"],
+        drop_mult=_NO_DROPOUT,
     )
-    loaders = fastai.DataLoaders(batches, batches)
-    loaders.vocab = settings["tokens"]
-    return quiet(
-        fastai.language_model_learner(
-            loaders,
-            fastai.AWD_LSTM,
-            config(settings, fastai.awd_lstm_lm_config),
-            drop_mult=_NO_DROPOUT,
-            pretrained=False,
-        )
-    )
-
-
-class NoValidation(fastai.Callback):
-    """Leaves all the minutes to training."""
-
-    def before_validate(self):
-        raise fastai.CancelValidException
 
 
 def pretrain(settings):

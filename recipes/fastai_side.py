@@ -19,18 +19,25 @@ from fastai.text import all as fastai
 
 from recipes import processes
 
+# Of momentum over a cycle, in fastai's own text examples.
+MOMENTA = (0.8, 0.7, 0.8)
 
-class StepTimes(fastai.Callback):
-    """Keeps the moments at which batches of training end, and ends there."""
+
+class NoValidation(fastai.Callback):
+    """Leaves all the time to training."""
+
+    def before_validate(self):
+        raise fastai.CancelValidException
+
+
+class StepTimes(NoValidation):
+    """Keeps the moments at which batches of training end."""
 
     def __init__(self):
         self.ends = []
 
     def after_batch(self):
         self.ends.append(time.perf_counter())
-
-    def before_validate(self):
-        raise fastai.CancelValidException
 
 
 def config(settings, defaults):
@@ -49,34 +56,47 @@ def quiet(learner):
     return learner
 
 
-def language_model_learner(settings, steps):
-    """A learner whose epoch is some batches of random tokens."""
-    ids = np.random.default_rng(settings["seed"]).integers(
-        settings["vocabulary_size"],
-        size=steps * settings["batch_size"] * settings["bptt"] + 1,
-    )
+def language_model_learner(settings, ids, tokens, **kwargs):
+    """A learner with new weights whose epoch is a stream of ids.
+
+    Args:
+        settings: dict with the sizes of the model and the batches.
+        ids: int64 array, (tokens of the stream,).
+        tokens: list of str, the vocabulary.
+        **kwargs: of fastai's function.
+    """
     batches = fastai.LMDataLoader(
         [(fastai.TensorText(torch.from_numpy(ids)),)],
         bs=settings["batch_size"],
         seq_len=settings["bptt"],
     )
     loaders = fastai.DataLoaders(batches, batches)
-    loaders.vocab = list(map(str, range(settings["vocabulary_size"])))
+    loaders.vocab = tokens
     return quiet(
         fastai.language_model_learner(
             loaders,
             fastai.AWD_LSTM,
             config(settings, fastai.awd_lstm_lm_config),
             pretrained=False,
+            **kwargs,
         )
     )
+
+
+def random_learner(settings, steps):
+    """A learner whose epoch is some batches of random tokens."""
+    words = settings["vocabulary_size"]
+    ids = np.random.default_rng(settings["seed"]).integers(
+        words, size=steps * settings["batch_size"] * settings["bptt"] + 1
+    )
+    return language_model_learner(settings, ids, list(map(str, range(words))))
 
 
 def training(settings):
     skipped = 3
     shape = settings["batch_size"], settings["bptt"]
     tokens = shape[0] * shape[1]
-    learner = language_model_learner(settings, skipped + settings["steps"])
+    learner = random_learner(settings, skipped + settings["steps"])
     times = StepTimes()
     learner.fit(1, cbs=times)
     step = statistics.median(np.diff(times.ends)[skipped - 1 :].tolist())
@@ -99,7 +119,7 @@ def training(settings):
 
 def memory(settings):
     before = processes.resident_memory_mib()
-    language_model_learner(settings, 1).fit(1, cbs=StepTimes())
+    random_learner(settings, 1).fit(1, cbs=StepTimes())
     peak = processes.peak_memory_mib()
     return {
         "step_memory_mib": round(peak - before, 1),

@@ -3,6 +3,14 @@
 import os
 import pathlib
 
+# What XLA compiled for JAX is kept, for the other process and the next run:
+# nothing else takes as long there. Before JAX is imported, which reads it.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR",
+    str(pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"),
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
 import keras
 import pytest
 from hypothesis import settings
