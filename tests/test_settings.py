@@ -23,6 +23,7 @@ PAPER = {
     "beta_1": 0.7,
     "beta_2": 0.99,
     "cut_fraction": 0.1,
+    "epoch_cut_fractions": (),
     "ratio": 32,
     "batch_size": 64,
     "dropout": "paper",
@@ -51,7 +52,8 @@ FASTAI_CLASSIFIER = {
     **PAPER,
     "learning_rate": 0.01,
     "beta_1": 0.8,
-    "cut_fraction": 1 / 3,
+    "cut_fraction": 1 / 8,
+    "epoch_cut_fractions": (1 / 3, 1 / 3),
     "ratio": 8,
     "batch_size": 32,
     "dropout": "fastai_classifier",
@@ -224,7 +226,16 @@ def test_classifier_trains_by_them(name, fits):
     )
     ((trainer, batches),) = fits
     schedule = check_optimizer(trainer.optimizer, expected)
-    check_triangle(schedule, expected, 10 * len(batches))
+    if name == "fastai":
+        *first, last = schedule.schedules
+        for triangle in first:
+            check_triangle(
+                triangle, {**expected, "cut_fraction": 1 / 3}, len(batches)
+            )
+        check_triangle(last, expected, 8 * len(batches))
+        assert schedule.milestones == [len(batches), 2 * len(batches)]
+    else:
+        check_triangle(schedule, expected, 10 * len(batches))
     assert trainer.optimizer.groups.names[-1] == "head"
     assert trainer.optimizer.groups.multipliers == pytest.approx(
         [expected["factor"] ** k for k in (-4, -3, -2, -1, 0)]
@@ -235,6 +246,27 @@ def test_classifier_trains_by_them(name, fits):
     assert classifier.backbone.dropout_rates == pytest.approx(
         {k: v * expected["dropout_multiplier"] for k, v in published.items()}
     )
+
+
+@pytest.mark.parametrize(
+    "epochs, lengths", [(1, [1]), (2, [1, 1]), (3, [1, 1, 1]), (5, [1, 1, 3])]
+)
+def test_rates_restart_in_the_first_epochs_of_fastai(epochs, lengths, fits):
+    ulmfit.train_classifier(
+        make_language_model(1),
+        TEXTS,
+        LABELS,
+        epochs=epochs,
+        settings="fastai",
+        verbose=0,
+    )
+    ((trainer, batches),) = fits
+    schedule = check_optimizer(trainer.optimizer, FASTAI_CLASSIFIER)
+    triangles = getattr(schedule, "schedules", [schedule])
+    steps = [triangle.total_steps for triangle in triangles]
+    assert steps == [length * len(batches) for length in lengths]
+    cuts = [triangle.cut_fraction for triangle in triangles]
+    assert cuts == [1 / 3, 1 / 3, 1 / 8][:epochs]
 
 
 @pytest.mark.parametrize(

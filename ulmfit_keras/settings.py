@@ -2,11 +2,8 @@
 
 `"paper"` is Howard and Ruder 2018, section 4.1, and the AWD-LSTM it builds
 on; `"fastai"` is the scripts released with it (fastai,
-`courses/dl2/imdb_scripts`), which differ in most values. In one thing
-`"fastai"` departs from them: their classifier's rate rises and falls anew in
-each of its first two epochs (1/3 of the steps, ratio 8) and over all that
-follow (1/8, ratio 8), here once over the whole run. Both are for models of
-400/1150×3 units. `"small"` is this project's, for `awd_lstm_small_en`,
+`courses/dl2/imdb_scripts`), which differ in most values. Both are for models
+of 400/1150×3 units. `"small"` is this project's, for `awd_lstm_small_en`,
 which has a quarter of the parameters: it needs higher learning rates and less
 dropout, and its language model one rate for all layers and no activation
 regularization (chosen on validation rows; figures in docs/DECISIONS.md).
@@ -27,6 +24,9 @@ class StageSettings:
         beta_1: of Adam.
         beta_2: of Adam.
         cut_fraction: share of the steps in which the rate rises.
+        epoch_cut_fractions: the same for the first epochs, in each of which
+            the rate rises and falls anew. `cut_fraction` is that of the
+            steps after them.
         ratio: highest over lowest learning rate.
         batch_size: rows or documents in a step.
         dropout: name of the rates in `models.DROPOUT_RATES`.
@@ -50,6 +50,7 @@ class StageSettings:
     ratio: float
     batch_size: int
     dropout: str
+    epoch_cut_fractions: tuple[float, ...] = ()
     dropout_multiplier: float = 1.0
     factor: float = 2.6
     multipliers: tuple[float, ...] | None = None
@@ -106,7 +107,8 @@ CLASSIFIER_SETTINGS = {
         learning_rate=1e-2,
         beta_1=0.8,
         beta_2=0.99,
-        cut_fraction=1 / 3,
+        cut_fraction=1 / 8,
+        epoch_cut_fractions=(1 / 3, 1 / 3),
         ratio=8,
         batch_size=32,
         dropout="fastai_classifier",

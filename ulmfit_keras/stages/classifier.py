@@ -1,11 +1,14 @@
 """Stage three: train a classifier on a fine-tuned language model."""
 
+import itertools
+
 import keras
 
 from ulmfit_keras import data
 from ulmfit_keras import models
 from ulmfit_keras.callbacks import GradualUnfreezing
 from ulmfit_keras.callbacks import LearningRateLogger
+from ulmfit_keras.schedules import SequentialSchedule
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import CLASSIFIER_SETTINGS
 from ulmfit_keras.settings import choose_settings
@@ -152,12 +155,7 @@ def train_classifier(
             batch_size=stage.batch_size,
         )
     trainer = classifier.logits_model(stage.alpha, stage.beta)
-    schedule = SlantedTriangular(
-        stage.learning_rate,
-        epochs * len(train),
-        stage.cut_fraction,
-        stage.ratio,
-    )
+    schedule = _triangles(stage, len(train), epochs)
     groups = classifier.layer_groups()
     loss, metric = _loss_and_metric(problem_type)
     trainer.compile(
@@ -186,6 +184,22 @@ def train_classifier(
         gradual_unfreezing.unfreeze_all()
     check_finite(history, early_stopping, stage.learning_rate)
     return classifier
+
+
+def _triangles(stage, steps_per_epoch, epochs):
+    """The learning rate: one triangle, or one for each cycle of the stage."""
+    cuts = stage.epoch_cut_fractions[:epochs]
+    lengths = [steps_per_epoch] * len(cuts)
+    if epochs > len(cuts):
+        cuts += (stage.cut_fraction,)
+        lengths.append((epochs - len(lengths)) * steps_per_epoch)
+    triangles = [
+        SlantedTriangular(stage.learning_rate, length, cut, stage.ratio)
+        for length, cut in zip(lengths, cuts, strict=True)
+    ]
+    if len(triangles) == 1:
+        return triangles[0]
+    return SequentialSchedule(triangles, itertools.accumulate(lengths[:-1]))
 
 
 def _copied_backbone(backbone):
