@@ -9,9 +9,11 @@ Hardware, minutes, result: see docs/RESULTS.md.
 
 With --max_minutes it stops in time, everything kept; the same command goes on
 from there, as it does after a crash, and ends with the weights of one unbroken
-run. OUTPUT_DIR then holds the model (preset/), language_model_log.csv,
-samples.txt with a text by the model after each validation, and tensorboard/
-where TensorFlow is installed. The last line on stdout is one JSON object.
+run. With --preset it goes on from a finished model, on other text that was
+prepared with that model's --vocabulary. OUTPUT_DIR then holds the model
+(preset/), language_model_log.csv, samples.txt with a text by the model after
+each validation, and tensorboard/ where TensorFlow is installed. The last line
+on stdout is one JSON object.
 """
 
 import json
@@ -28,6 +30,9 @@ flags.DEFINE_string("corpus", None, "What prepare_corpus wrote.", required=True)
 flags.DEFINE_float("passes", 1.0, "How often to read the corpus.")
 flags.DEFINE_float(
     "max_minutes", None, "Stop so early that the next call can go on."
+)
+flags.DEFINE_string(
+    "preset", None, "Language model to go on from. Defaults to a new one."
 )
 flags.DEFINE_integer("embedding_dim", 256, "Size of word vectors.")
 flags.DEFINE_integer("hidden_dim", 512, "Units of the inner LSTM layers.")
@@ -56,25 +61,51 @@ flags.DEFINE_string(
     "What the texts in samples.txt begin with; end with, if --backwards.",
 )
 
+SIZES = ("embedding_dim", "hidden_dim", "num_layers")
 
-def make_language_model(corpus):
+
+def new_language_model(corpus):
     """A new model with the corpus' tokenizer."""
     from ulmfit_keras import models
 
     backbone = models.AWDLSTMBackbone(
         vocabulary_size=len(corpus.vocabulary),
-        embedding_dim=FLAGS.embedding_dim,
-        hidden_dim=FLAGS.hidden_dim,
-        num_layers=FLAGS.num_layers,
+        **{name: FLAGS[name].value for name in SIZES},
         backwards=FLAGS.backwards,
-    )
-    backbone.set_dropout(
-        "fastai_language_model", multiplier=FLAGS.dropout_multiplier
     )
     language_model = models.AWDLSTMCausalLM(
         backbone, models.AWDLSTMCausalLMPreprocessor(corpus.tokenizer())
     )
     language_model.start_from_counts(corpus.token_counts())
+    return language_model
+
+
+@common.user_errors()
+def load_language_model(corpus):
+    """The model of --preset, which must fit the corpus and the options."""
+    from ulmfit_keras import models
+
+    given = [f"--{name}" for name in SIZES if FLAGS[name].present]
+    if given:
+        raise ValueError(
+            "A preset has its sizes: give --preset or sizes. "
+            f"Received: --preset and {' '.join(given)}"
+        )
+    language_model = models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
+    backwards = language_model.backbone.backwards
+    if backwards != FLAGS.backwards:
+        raise ValueError(
+            "--backwards must be given if the model of --preset reads "
+            f"backwards, and only then. Received: {FLAGS.preset}, which has "
+            f"backwards={backwards}"
+        )
+    vocabulary = language_model.preprocessor.tokenizer.vocabulary
+    if vocabulary.fingerprint != corpus.vocabulary.fingerprint:
+        raise ValueError(
+            "The corpus must have the words of --preset: prepare it with "
+            f"--vocabulary={FLAGS.preset}. Received: the fingerprints "
+            f"{corpus.vocabulary.fingerprint} and {vocabulary.fingerprint}"
+        )
     return language_model
 
 
@@ -101,7 +132,11 @@ def main(_):
         data.TokenShards(FLAGS.corpus, split, FLAGS.backwards)
         for split in ("train", "valid")
     )
-    language_model = make_language_model(corpus)
+    make = load_language_model if FLAGS.preset else new_language_model
+    language_model = make(corpus)
+    language_model.backbone.set_dropout(
+        "fastai_language_model", multiplier=FLAGS.dropout_multiplier
+    )
     language_model.compile(
         sampler=keras_hub.samplers.TopPSampler(p=0.8, seed=FLAGS.seed)
     )

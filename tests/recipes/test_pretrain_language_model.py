@@ -1,6 +1,7 @@
 """Pretraining in slices of time gives the model of one unbroken run."""
 
 import csv
+import re
 
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ def corpus(prepare_corpus):
 
 
 @pytest.fixture(scope="module")
-def pretrain(corpus, run_recipe):
+def pretrain_by(corpus, run_recipe):
     def run(output_dir, **options):
         return run_recipe(
             "pretrain_language_model",
@@ -35,11 +36,19 @@ def pretrain(corpus, run_recipe):
             batch_size=4,
             bptt=10,
             steps_per_validation=20,
-            embedding_dim=6,
-            hidden_dim=8,
             dropout_multiplier=0.5,
             num_sampled=20,
             **options,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def pretrain(pretrain_by):
+    def run(output_dir, **options):
+        return pretrain_by(
+            output_dir, embedding_dim=6, hidden_dim=8, **options
         ).summary
 
     return run
@@ -79,3 +88,31 @@ def test_what_a_run_leaves_behind(tmp_path, pretrain):
     assert perplexities[-1] == pytest.approx(summary["perplexity"])
     samples = (tmp_path / "samples.txt").read_text().splitlines()
     assert len(samples) == len(rows)
+
+
+def test_a_finished_model_goes_on_from_its_weights(
+    tmp_path, pretrain, pretrain_by
+):
+    first = pretrain(tmp_path / "first")
+    preset = tmp_path / "first" / "preset"
+    # So low a rate keeps the weights, and the perplexity with them.
+    second = pretrain_by(
+        tmp_path / "second", preset=preset, learning_rate=1e-9
+    ).summary
+    assert second["perplexity"] == pytest.approx(first["perplexity"], rel=1e-3)
+    third = pretrain_by(tmp_path / "third", preset=preset).summary
+    assert third["perplexity"] < first["perplexity"]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"backwards": True}, "--backwards must be given if .*=False"),
+        ({"hidden_dim": 9}, "A preset has its sizes.*--hidden_dim"),
+        ({}, "The corpus must have the words of --preset.*--vocabulary="),
+    ],
+)
+def test_a_preset_must_fit(tmp_path, pretrain_by, options, message):
+    run = pretrain_by(tmp_path, preset="awd_lstm_small_en", **options)
+    assert run.code != 0
+    assert re.search(message, run.stderr)
