@@ -8,20 +8,12 @@ from ulmfit_keras import models
 from ulmfit_keras.models.presets import PRESETS_DIR
 from ulmfit_keras.models.presets import check_files
 
-
-@pytest.fixture(scope="module")
-def language_model():
-    return models.AWDLSTMCausalLM.from_preset("awd_lstm_small_en")
-
-
-def test_small_preset_gives_its_golden_outputs(language_model):
-    tokenizer = language_model.preprocessor.tokenizer
-    ids = tokenizer.tokenize("The history of the city of London")
-    assert ids == [7, 8, 172, 11, 8, 96, 11, 7, 443]
-    hidden, _, state = language_model.backbone.encode(np.array([[2, *ids]]))
-    logits = keras.ops.convert_to_numpy(language_model.output_logits(hidden))
-    np.testing.assert_allclose(
-        logits[0, -1, :8],
+# By preset: a text, its ids in the order in which they are read, the first
+# logits of what comes next, and the likeliest words.
+GOLDEN = {
+    "awd_lstm_small_en": (
+        "The history of the city of London",
+        [7, 8, 172, 11, 8, 96, 11, 7, 443],
         [
             -2.3215766,
             -18.86377335,
@@ -32,20 +24,70 @@ def test_small_preset_gives_its_golden_outputs(language_model):
             -4.12507868,
             -0.31394768,
         ],
-        atol=1e-4,
-    )
+        ["was", "is", ",", "in", "has"],
+    ),
+    "awd_lstm_small_en_bwd": (
+        "of London was built in 1850 .",
+        [10, 5979, 13, 356, 19, 443, 7, 11],
+        [
+            -1.45622456,
+            -19.77721214,
+            -10.96375561,
+            -19.36992645,
+            -12.27043629,
+            -15.03694725,
+            -13.04289436,
+            -7.78041887,
+        ],
+        ["university", "city", "tower", "xxunk", "museum"],
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=GOLDEN)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def language_model(name):
+    return models.AWDLSTMCausalLM.from_preset(name)
+
+
+def test_a_preset_gives_its_golden_outputs(language_model, name):
+    text, expected_ids, expected_logits, expected_words = GOLDEN[name]
+    tokenizer = language_model.preprocessor.tokenizer
+    ids = tokenizer.tokenize(text)
+    if language_model.backbone.backwards:
+        ids = ids[::-1]
+    assert ids == expected_ids
+    hidden, _, state = language_model.backbone.encode(np.array([[2, *ids]]))
+    logits = keras.ops.convert_to_numpy(language_model.output_logits(hidden))
+    np.testing.assert_allclose(logits[0, -1, :8], expected_logits, atol=1e-4)
     likeliest = logits[0, -1].argsort()[-5:][::-1]
     words = [tokenizer.id_to_token(int(i)) for i in likeliest]
-    assert words == ["was", "is", ",", "in", "has"]
+    assert words == expected_words
     assert keras.ops.convert_to_numpy(state).shape == (1, 1536)
 
 
-def test_small_preset_is_small(language_model):
+def test_a_small_preset_is_small(language_model, name):
     assert language_model.count_params() <= 8_000_000
-    folder = PRESETS_DIR / "awd_lstm_small_en"
-    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    size = sum(
+        path.stat().st_size
+        for path in (PRESETS_DIR / name).rglob("*")
+        if path.is_file()
+    )
     assert size <= 20_000_000
     assert language_model.backbone.compute_dtype == "float32"
+    assert language_model.backbone.backwards == name.endswith("_bwd")
+
+
+def test_both_directions_have_one_vocabulary():
+    forward, backward = (
+        (PRESETS_DIR / name / "assets/tokenizer/vocabulary.txt").read_bytes()
+        for name in GOLDEN
+    )
+    assert forward == backward
 
 
 def test_float16_weights_load_as_float32(language_model, tmp_path):
