@@ -269,6 +269,20 @@ def test_rates_restart_in_the_first_epochs_of_fastai(epochs, lengths, fits):
     assert cuts == [1 / 3, 1 / 3, 1 / 8][:epochs]
 
 
+@pytest.mark.parametrize("epochs", [0, -1])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_epochs_are_an_error_that_names_them(name, epochs, fits):
+    with pytest.raises(ValueError, match="times the epochs"):
+        ulmfit.train_classifier(
+            make_language_model(1),
+            TEXTS,
+            LABELS,
+            epochs=epochs,
+            settings=name,
+            verbose=0,
+        )
+
+
 @pytest.mark.parametrize(
     "num_layers, expected",
     [

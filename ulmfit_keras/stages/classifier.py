@@ -190,9 +190,10 @@ def _triangles(stage, steps_per_epoch, epochs):
     """The learning rate: one triangle, or one for each cycle of the stage."""
     cuts = stage.epoch_cut_fractions[:epochs]
     lengths = [steps_per_epoch] * len(cuts)
-    if epochs > len(cuts):
+    left = epochs - len(cuts)
+    if left or not cuts:
         cuts += (stage.cut_fraction,)
-        lengths.append((epochs - len(lengths)) * steps_per_epoch)
+        lengths.append(left * steps_per_epoch)
     triangles = [
         SlantedTriangular(stage.learning_rate, length, cut, stage.ratio)
         for length, cut in zip(lengths, cuts, strict=True)
