@@ -46,11 +46,14 @@ class ActivationRegularization(keras.layers.Layer):
             if padding_mask is None:
                 padding_mask = ops.ones(ops.shape(raw)[:2])
             valid = ops.cast(ops.cast(padding_mask, "bool"), "float32")
-            steps = ops.cast(raw, "float32")
-            change = steps[:, 1:] - steps[:, :-1]
-            pairs = valid[:, 1:] * valid[:, :-1]
-            self.add_loss(self.alpha * masked_mean_square(dropped, valid))
-            self.add_loss(self.beta * masked_mean_square(change, pairs))
+            # No backend leaves out a term whose weight is 0.
+            if self.alpha:
+                self.add_loss(self.alpha * masked_mean_square(dropped, valid))
+            if self.beta:
+                steps = ops.cast(raw, "float32")
+                change = steps[:, 1:] - steps[:, :-1]
+                pairs = valid[:, 1:] * valid[:, :-1]
+                self.add_loss(self.beta * masked_mean_square(change, pairs))
         return dropped
 
     def compute_output_spec(

@@ -65,20 +65,19 @@ def sampled_softmax_loss(
         share = ops.log((rank + 2.0) / (rank + 1.0)) / log_range
         return ops.where(words < frequent, 0.0, ops.log(share * num_drawn))
 
-    def logits_of(words, scores):
-        scores = ops.cast(scores, "float32")
-        scores = scores + ops.cast(ops.take(bias, words), "float32")
-        return scores - log_expected_count(words)
+    def offsets_of(words):
+        return ops.cast(ops.take(bias, words), "float32") - log_expected_count(
+            words
+        )
 
     sampled_rows = ops.cast(ops.take(embeddings, sampled, axis=0), hidden.dtype)
     target_rows = ops.cast(ops.take(embeddings, targets, axis=0), hidden.dtype)
-    sampled_logits = logits_of(
-        sampled, ops.matmul(hidden, ops.transpose(sampled_rows))
-    )
+    sampled_scores = ops.matmul(hidden, ops.transpose(sampled_rows))
+    sampled_logits = ops.cast(sampled_scores, "float32") + offsets_of(sampled)
     hits = ops.equal(targets[:, None], sampled[None, :])
     sampled_logits = ops.where(hits, -1e9, sampled_logits)
-    target_logits = logits_of(targets, ops.sum(hidden * target_rows, axis=-1))
-    all_logits = ops.concatenate(
-        [target_logits[:, None], sampled_logits], axis=-1
-    )
-    return ops.logsumexp(all_logits, axis=-1) - target_logits
+    target_scores = ops.sum(hidden * target_rows, axis=-1)
+    target_logits = ops.cast(target_scores, "float32") + offsets_of(targets)
+    others = ops.logsumexp(sampled_logits, axis=-1)
+    # log(exp(target) + exp(others)) - target
+    return ops.softplus(others - target_logits)

@@ -1,6 +1,5 @@
 """The LSTM over a sequence on TensorFlow."""
 
-import keras
 import tensorflow as tf
 
 
@@ -84,22 +83,18 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
         shape = (width, batch_size) if in_columns else (batch_size, width)
         return tf.TensorArray(x.dtype, num_steps, element_shape=shape)
 
-    def read(steps):
-        """Steps (T, B, F) for the loops."""
-        return read_turned(turn(steps), steps.shape[-1])
-
-    def read_turned(steps, width):
-        return write_later(width).unstack(steps)
-
     def stack(written):
         """Steps (T, B, F) from what the loops wrote."""
         return turn(written.stack())
 
-    projected = read(matmul(x, kernel) + bias)
+    # With a one at the end of each input the bias is a row of the kernel.
+    x = tf.concat([x, tf.ones_like(x[..., :1])], axis=2)
+    kernel = tf.concat([kernel, bias[None]], axis=0)
+    projected = turn(matmul(x, kernel))
     forward_kernel = turn(recurrent_kernel)
 
     def forward(t, h, c, hs, cs, gates):
-        z = projected.read(t) + product(h, forward_kernel)
+        z = projected[t] + product(h, forward_kernel)
         i, f, candidate, o = tf.split(z, 4, axis=gates_axis)
         i, f, o = tf.sigmoid(i), tf.sigmoid(f), tf.sigmoid(o)
         candidate = tf.tanh(candidate)
@@ -122,25 +117,19 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
     cs, gates = cs.stack(), gates.stack()
 
     def gradient(d_outputs, d_h, d_c):
-        d_outputs = read(tf.transpose(d_outputs, (1, 0, 2)))
-        states = read_turned(cs, units)
-        states_before = read_turned(
-            tf.concat([turn(initial_c)[None], cs[:-1]], axis=0), units
-        )
-        activations = read_turned(gates, 4 * units)
+        d_outputs = turn(tf.transpose(d_outputs, (1, 0, 2)))
+        cs_before = tf.concat([turn(initial_c)[None], cs[:-1]], axis=0)
         backward_kernel = turn(tf.transpose(recurrent_kernel))
 
         def backward(t, d_h, d_c, d_zs):
-            i, f, candidate, o = tf.split(
-                activations.read(t), 4, axis=gates_axis
-            )
-            squashed = tf.tanh(states.read(t))
-            d_h += d_outputs.read(t)
+            i, f, candidate, o = tf.split(gates[t], 4, axis=gates_axis)
+            squashed = tf.tanh(cs[t])
+            d_h += d_outputs[t]
             d_c += tanh_gradient(squashed, d_h * o)
             d_z = tf.concat(
                 [
                     sigmoid_gradient(i, d_c * candidate),
-                    sigmoid_gradient(f, d_c * states_before.read(t)),
+                    sigmoid_gradient(f, d_c * cs_before[t]),
                     tanh_gradient(candidate, d_c * i),
                     sigmoid_gradient(o, d_h * squashed),
                 ],
@@ -156,18 +145,16 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
             maximum_iterations=num_steps,
         )
         d_zs = stack(d_zs)
-        d_x = tf.transpose(matmul(d_zs, tf.transpose(kernel)), (1, 0, 2))
+        d_x = tf.transpose(matmul(d_zs, tf.transpose(kernel[:-1])), (1, 0, 2))
+        d_kernel = matmul_steps(x, d_zs)
         hs_before = tf.concat([initial_h[None], hs[:-1]], axis=0)
-        # Half precision loses small terms of a long sum.
-        wide = keras.backend.result_type(x.dtype.name, "float32")
-        d_bias = tf.reduce_sum(tf.cast(d_zs, wide), axis=(0, 1))
         gradients = (
             d_x,
             turn(d_h),
             turn(d_c),
-            matmul_steps(x, d_zs),
+            d_kernel[:-1],
             matmul_steps(hs_before, d_zs),
-            tf.cast(d_bias, x.dtype),
+            d_kernel[-1],
         )
         return [
             tf.raw_ops.PreventGradient(
@@ -201,7 +188,10 @@ def tanh_gradient(y, d_y):
 def matmul(x, matrix):
     """Multiply (T, B, D) by (D, F) in one product, to (T, B, F)."""
     product = tf.matmul(tf.reshape(x, (-1, matrix.shape[0])), matrix)
-    return tf.reshape(product, (*tf.unstack(tf.shape(x)[:2]), matrix.shape[1]))
+    shape = (*tf.unstack(tf.shape(x)[:2]), matrix.shape[1])
+    product = tf.reshape(product, shape)
+    product.set_shape((*x.shape[:2], matrix.shape[1]))
+    return product
 
 
 def matmul_steps(x, d_zs):
