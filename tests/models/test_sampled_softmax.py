@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from ulmfit_keras import models
+from ulmfit_keras.models.sampled_softmax import log_sum_exp_scores
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 
 to_numpy = keras.ops.convert_to_numpy
@@ -64,6 +65,33 @@ def test_the_minimum_is_at_the_true_probabilities():
         ]
         spread = np.std(slopes) / np.sqrt(len(slopes))
         assert abs(np.mean(slopes)) < 4 * spread + 0.01 * true[word]
+
+
+def test_the_gradient_is_that_of_a_sum_over_words(gradients_of):
+    hidden, targets, rows, offsets = _data(vocabulary=30)
+    offsets *= 10
+    left_out = targets[:, None] == np.arange(30)
+    weights = np.linspace(-1, 2, len(targets), dtype="float32")
+    scores = hidden.astype("float64") @ rows.T + offsets
+    p = np.where(left_out, 0, np.exp(scores))
+    d_scores = weights[:, None] * p / p.sum(-1, keepdims=True)
+
+    arrays = hidden, rows, offsets
+
+    def log_sums(*tensors):
+        return log_sum_exp_scores(*tensors, left_out)
+
+    found = log_sums(*map(keras.ops.convert_to_tensor, arrays))
+    np.testing.assert_allclose(to_numpy(found), np.log(p.sum(-1)), rtol=1e-5)
+    gradients = gradients_of(
+        lambda *tensors: keras.ops.sum(
+            log_sums(*tensors) * keras.ops.convert_to_tensor(weights)
+        ),
+        arrays,
+    )
+    expected = d_scores @ rows, d_scores.T @ hidden, d_scores.sum(0)
+    for gradient, reference in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(gradient, reference, atol=1e-5)
 
 
 def test_a_sample_of_most_words_is_refused():

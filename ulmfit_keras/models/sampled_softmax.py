@@ -72,12 +72,50 @@ def sampled_softmax_loss(
 
     sampled_rows = ops.cast(ops.take(embeddings, sampled, axis=0), hidden.dtype)
     target_rows = ops.cast(ops.take(embeddings, targets, axis=0), hidden.dtype)
-    sampled_scores = ops.matmul(hidden, ops.transpose(sampled_rows))
-    sampled_logits = ops.cast(sampled_scores, "float32") + offsets_of(sampled)
     hits = ops.equal(targets[:, None], sampled[None, :])
-    sampled_logits = ops.where(hits, -1e9, sampled_logits)
+    others = log_sum_exp_scores(hidden, sampled_rows, offsets_of(sampled), hits)
     target_scores = ops.sum(hidden * target_rows, axis=-1)
     target_logits = ops.cast(target_scores, "float32") + offsets_of(targets)
-    others = ops.logsumexp(sampled_logits, axis=-1)
     # log(exp(target) + exp(others)) - target
     return ops.softplus(others - target_logits)
+
+
+def log_sum_exp_scores(hidden, rows, offsets, left_out):
+    """Log of the sum of exp(hidden @ rows^T + offsets) over the rows.
+
+    The gradient by the scores is never made: what it would be divided by is
+    divided from the smaller factors of the products that it would go into.
+
+    Args:
+        hidden: float tensor, (tokens, features).
+        rows: (words, features), of the same dtype.
+        offsets: float32 (words,).
+        left_out: bool (tokens, words), the scores that shall not count.
+
+    Returns:
+        float32 (tokens,).
+    """
+
+    @ops.custom_gradient
+    def value(hidden, rows, offsets):
+        scores = ops.cast(ops.matmul(hidden, ops.transpose(rows)), "float32")
+        scores = ops.where(left_out, -1e9, scores + offsets)
+        largest = ops.max(scores, axis=-1, keepdims=True)
+        p = ops.exp(scores - largest)
+        sums = ops.sum(p, axis=-1, keepdims=True)
+        p = ops.cast(p, hidden.dtype)
+
+        def gradient(*arguments, upstream=None):
+            upstream = arguments[-1] if upstream is None else upstream
+            scale = ops.cast(upstream[:, None] / sums, hidden.dtype)
+            d_rows = ops.matmul(ops.transpose(p), hidden * scale)
+            d_offsets = ops.matmul(ops.transpose(scale), p)[0]
+            return (
+                ops.matmul(p, rows) * scale,
+                d_rows,
+                ops.cast(d_offsets, "float32"),
+            )
+
+        return (ops.log(sums) + largest)[:, 0], gradient
+
+    return value(hidden, rows, offsets)

@@ -58,8 +58,7 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
 
     TensorFlow's would add a product as large as the recurrent kernel to a sum
     at every step, and read that kernel transposed. Here the loop finds the
-    gradient of the gates only, and one large product each gives that of the
-    weights.
+    gradient of the gates only, and one large product gives that of all weights.
 
     Within the loops the tensors of a step are (B, F), or (F, B) where
     `keeps_columns`.
@@ -87,10 +86,7 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
         """Steps (T, B, F) from what the loops wrote."""
         return turn(written.stack())
 
-    # With a one at the end of each input the bias is a row of the kernel.
-    x = tf.concat([x, tf.ones_like(x[..., :1])], axis=2)
-    kernel = tf.concat([kernel, bias[None]], axis=0)
-    projected = turn(matmul(x, kernel))
+    projected = turn(matmul(x, kernel) + bias)
     forward_kernel = turn(recurrent_kernel)
 
     def forward(t, h, c, hs, cs, gates):
@@ -145,16 +141,21 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
             maximum_iterations=num_steps,
         )
         d_zs = stack(d_zs)
-        d_x = tf.transpose(matmul(d_zs, tf.transpose(kernel[:-1])), (1, 0, 2))
-        d_kernel = matmul_steps(x, d_zs)
+        d_x = tf.transpose(matmul(d_zs, tf.transpose(kernel)), (1, 0, 2))
         hs_before = tf.concat([initial_h[None], hs[:-1]], axis=0)
+        # The bias is the weight of a one.
+        factors = tf.concat([x, hs_before, tf.ones_like(x[..., :1])], axis=2)
+        d_weights = tf.split(
+            matmul_steps(factors, d_zs), [x.shape[-1], units, 1]
+        )
+        d_kernel, d_recurrent_kernel, d_bias = d_weights
         gradients = (
             d_x,
             turn(d_h),
             turn(d_c),
-            d_kernel[:-1],
-            matmul_steps(hs_before, d_zs),
-            d_kernel[-1],
+            d_kernel,
+            d_recurrent_kernel,
+            d_bias[0],
         )
         return [
             tf.raw_ops.PreventGradient(
