@@ -11,7 +11,7 @@ class ActivationRegularization(keras.layers.Layer):
     Source: Merity et al. 2017, section 4.6, and their code: AR is
     alpha * mean(dropped^2), TAR is beta * mean((raw[t+1] - raw[t])^2).
     Computed in float32, on training only; padded steps and pairs with a
-    padded step do not count.
+    padded step do not count. A term of weight 0 adds no loss.
 
     Args:
         alpha: weight of AR. Defaults to 2.

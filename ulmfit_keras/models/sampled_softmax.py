@@ -83,8 +83,8 @@ def sampled_softmax_loss(
 def log_sum_exp_scores(hidden, rows, offsets, left_out):
     """Log of the sum of exp(hidden @ rows^T + offsets) over the rows.
 
-    The gradient by the scores is never made: what it would be divided by is
-    divided from the smaller factors of the products that it would go into.
+    The gradient by the scores is never made: exp(scores) goes into its
+    products as it is, and the sums divide their smaller factors.
 
     Args:
         hidden: float tensor, (tokens, features).

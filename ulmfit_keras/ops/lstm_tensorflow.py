@@ -145,10 +145,9 @@ def loop_lstm(x, initial_h, initial_c, kernel, recurrent_kernel, bias):
         hs_before = tf.concat([initial_h[None], hs[:-1]], axis=0)
         # The bias is the weight of a one.
         factors = tf.concat([x, hs_before, tf.ones_like(x[..., :1])], axis=2)
-        d_weights = tf.split(
+        d_kernel, d_recurrent_kernel, d_bias = tf.split(
             matmul_steps(factors, d_zs), [x.shape[-1], units, 1]
         )
-        d_kernel, d_recurrent_kernel, d_bias = d_weights
         gradients = (
             d_x,
             turn(d_h),
