@@ -95,6 +95,30 @@ def record(name, history, began):
     }
 
 
+def errors_alone(truth, parts, labels):
+    """Test error of each direction by itself, if there are two.
+
+    Args:
+        truth: see `evaluation.prediction_metrics`.
+        parts: the predictions of each direction.
+        labels: names of the classes.
+
+    Returns:
+        dict of `forward_test_error` and `backward_test_error`; empty for one
+        direction and for numbers.
+    """
+    from ulmfit_keras import evaluation
+
+    if len(parts) == 1 or FLAGS.problem_type == "regression":
+        return {}
+    return {
+        f"{direction}_test_error": evaluation.prediction_metrics(
+            truth, part, labels, FLAGS.problem_type
+        )["test_error"]
+        for direction, part in zip(("forward", "backward"), parts, strict=True)
+    }
+
+
 def reading_notes(report):
     """What a reader of the test figures must know of the data."""
     notes = []
@@ -126,6 +150,7 @@ def main(_):
     check_served(served)
     training.check_language_model_options()
     import keras
+    import numpy as np
 
     import ulmfit_keras as ulmfit
     from ulmfit_keras import data
@@ -148,16 +173,19 @@ def main(_):
     classifier.save(output_dir / "model.keras")
 
     print(f"\nPredicting {len(test):,} test texts")
-    predict = functools.partial(classifier.predict, verbose=1)
+    parts = [part.predict(test.texts, verbose=1) for part in classifiers]
+    # As the classifier itself averages two directions.
+    predictions = np.mean(parts, axis=0)
     labels = classifier.labels
 
     def targets(table):
         return data.encode_labels(table, labels, FLAGS.problem_type)
 
-    truth, predictions = targets(test), predict(test.texts)
+    truth = targets(test)
     metrics = evaluation.prediction_metrics(
         truth, predictions, labels, FLAGS.problem_type
     )
+    alone = errors_alone(truth, parts, labels)
     print("Training TF-IDF with a linear model to compare with")
     baseline, baseline_predictions = evaluation.tfidf_baseline(
         train.texts,
@@ -170,7 +198,11 @@ def main(_):
     )
     print("Looking for the words behind the predictions")
     words = evaluation.explain_shown_rows(
-        predict, test.texts, truth, predictions, metrics
+        functools.partial(classifier.predict, verbose=1),
+        test.texts,
+        truth,
+        predictions,
+        metrics,
     )
 
     print("Writing the results")
@@ -187,7 +219,7 @@ def main(_):
         test.texts,
         truth,
         predictions,
-        metrics | facts,
+        metrics | facts | alone,
         labels,
         baseline,
         baseline_predictions,
@@ -210,6 +242,7 @@ def main(_):
         print(f"NOTE: {note}")
     summary = {
         "test_error": metrics.get("test_error"),
+        **alone,
         "macro_f1": metrics.get("macro_f1"),
         "baseline_test_error": baseline.get("test_error"),
         "seconds": round(time.monotonic() - started, 1),

@@ -11,7 +11,8 @@ the test, stage 3 once for each seed, both in processes of their own. Methods:
 - scratch: the classifier starts from random weights;
 - pretrained: from --preset, without stage 2;
 - finetuned: from --preset after stage 2;
-- bidirectional: the same with --backward_preset, both averaged;
+- bidirectional: the same with --backward_preset, both averaged; its forward
+  half is then the column `finetuned`;
 - fastai: both stages in fastai, from --preset and on the same tokens; see
   recipes/fastai_classifier.py.
 TF-IDF with a linear model is trained beside the first of them, on the same
@@ -138,16 +139,19 @@ def errors_of(output_dir, row):
     """Test errors by method: a list each, by seed."""
     errors = {}
     for method in FLAGS.method:
+        half = method == "finetuned" and "bidirectional" in FLAGS.method
+        program = "bidirectional" if half else method
         runs = [
             processes.kept(
-                output_dir / "runs" / f"{row}-{method}-{seed}.json",
-                lambda: classify(output_dir, row, method, seed),  # noqa: B023
+                output_dir / "runs" / f"{row}-{program}-{seed}.json",
+                lambda: classify(output_dir, row, program, seed),  # noqa: B023
             )
             for seed in range(FLAGS.seeds)
         ]
         if "TF-IDF" not in errors and method != "fastai":
             errors["TF-IDF"] = [found["baseline_test_error"] for found in runs]
-        errors[method] = [found["test_error"] for found in runs]
+        key = "forward_test_error" if half else "test_error"
+        errors[method] = [found[key] for found in runs]
     return errors
 
 

@@ -190,6 +190,11 @@ def test_both_directions_are_trained_and_averaged(both_directions):
         np.array([[row["neg"], row["pos"]] for row in rows], float),
         atol=1e-5,
     )
+    truth = [["neg", "pos"].index(row["truth"]) for row in rows]
+    for name, part in zip(("forward", "backward"), parts, strict=True):
+        error = np.mean(part.argmax(axis=1) != truth)
+        assert run.summary[f"{name}_test_error"] == pytest.approx(error)
+    assert "wrong reading backwards only" in report
     assert (output_dir / "savedmodel" / "1" / "saved_model.pb").is_file()
 
 

@@ -73,6 +73,28 @@ def test_a_table_from_random_weights(run_recipe, options):
     assert "| trec |" in (options["output_dir"] / "table.md").read_text()
 
 
+def test_the_forward_half_of_both_directions_is_a_column(run_recipe, options):
+    path = options["output_dir"] / "runs" / "trec-bidirectional-0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        '{"test_error": 0.1, "forward_test_error": 0.2,'
+        ' "backward_test_error": 0.3, "baseline_test_error": 0.4}'
+    )
+    methods = path.with_name("methods.txt")
+    methods.write_text("--method=bidirectional\n--method=finetuned\n")
+    summary = run_recipe(
+        "downstream_table",
+        **options,
+        flagfile=methods,
+        backward_preset="none is read",
+    ).summary
+    assert summary["trec"] == {
+        "TF-IDF": [0.4],
+        "bidirectional": [0.1],
+        "finetuned": [0.2],
+    }
+
+
 def test_options_that_belong_together(run_recipe, options):
     run = run_recipe("downstream_table", **options, backward_preset="other")
     assert run.code != 0

@@ -221,6 +221,8 @@ def _bars(metrics, baseline):
 def _tiles(metrics, baseline):
     shown = [
         ("accuracy", "accuracy", percent),
+        ("forward_test_error", "wrong reading forwards only", percent),
+        ("backward_test_error", "wrong reading backwards only", percent),
         ("exact_match", "all labels right", percent),
         ("macro_f1", "macro F1", percent),
         ("micro_f1", "micro F1", percent),
