@@ -8,7 +8,7 @@ imdb-100, imdb-25000 and dbpedia are guesses.
 STAGE_2 = {
     "imdb": {
         "lm_epochs": 1,
-        "lm_learning_rate": 0.008,
+        "lm_dropout_multiplier": 0.02,
         "validation_fraction": 0.01,
     },
     "trec": {
@@ -20,26 +20,26 @@ STAGE_2 = {
     "dbpedia": {"lm_epochs": 5},
 }
 
-_LONG_TEXTS = {"unfreezing": "all", "batch_size": 32, "max_tokens": 600}
+_FEW_REVIEWS = {"unfreezing": "all", "batch_size": 32}
 # By row of the table, which begins with the name of the set: options of
 # recipes.classify_text.
 STAGE_3 = {
     "imdb-100": {
-        **_LONG_TEXTS,
+        **_FEW_REVIEWS,
         "train_rows": 100,
         "classifier_epochs": 30,
         "classifier_learning_rate": 0.01,
         "classifier_dropout_multiplier": 0.8,
     },
     "imdb-1000": {
-        **_LONG_TEXTS,
+        **_FEW_REVIEWS,
         "train_rows": 1000,
         "classifier_epochs": 10,
         "classifier_learning_rate": 0.02,
         "classifier_dropout_multiplier": 0.8,
     },
     "imdb-25000": {
-        **_LONG_TEXTS,
+        "unfreezing": "all",
         "classifier_epochs": 4,
         "classifier_learning_rate": 0.03,
         "classifier_dropout_multiplier": 0.5,

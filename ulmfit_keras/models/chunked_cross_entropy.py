@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from ulmfit_keras.ops.shifted_exponentials import shifted_exponentials
+
 # 128 MiB in float32: a chunk large enough for fast products.
 _LOGITS_AT_A_TIME = 2**25
 
@@ -123,17 +125,17 @@ class Chunks:
         """Softmax of a chunk, not yet divided by its sums, and its losses.
 
         Returns:
-            exp(logits - their maximum), float32 (size, vocabulary); its sums
-            over words, (size, 1); the weighted sum of the losses.
+            exp(logits - their maximum), (size, vocabulary), of the dtype of
+            `hidden`; its sums over words, float32 (size, 1); the weighted sum
+            of the losses.
         """
         logits = ops.matmul(hidden, ops.transpose(embeddings))
-        logits = ops.cast(logits, "float32") + ops.cast(bias, "float32")
-        targets = self.take(self.targets, index)[:, None]
-        own = ops.take_along_axis(logits, targets, axis=-1)
-        largest = ops.max(logits, axis=-1, keepdims=True)
-        p = ops.exp(logits - largest)
-        sums = ops.sum(p, axis=-1, keepdims=True)
-        losses = (ops.log(sums) + largest - own)[:, 0]
+        bias = ops.cast(bias, "float32")
+        targets = self.take(self.targets, index)
+        own = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
+        own = ops.cast(own, "float32") + ops.take(bias, targets)
+        p, sums, largest = shifted_exponentials(logits, bias)
+        losses = ops.log(sums[:, 0]) + largest[:, 0] - own
         return p, sums, ops.sum(losses * self.take(self.weights, index))
 
     def total(self, hidden, embeddings, bias):
@@ -156,40 +158,41 @@ class Chunks:
         all chunks at once.
         """
         num_tokens, dtype = self.num_tokens, hidden.dtype
+        words, features = embeddings.shape
         hidden = self.padded(hidden)
         matrix = ops.cast(embeddings, dtype)
 
         def add(index, carried):
-            total, d_hidden, d_embeddings, d_bias = carried
+            total, d_hidden, d_weights = carried
             part = self.take(hidden, index)
             p, sums, loss = self.probabilities(part, matrix, bias, index)
             scale = self.take(self.weights, index)[:, None] / sums
-            d_bias = d_bias + ops.matmul(ops.transpose(scale), p)[0]
-            p = ops.cast(p, dtype)
             d_part = ops.cast(ops.matmul(p, matrix), "float32") * scale
             d_hidden = ops.slice_update(
                 d_hidden, (index * self.size, 0), d_part
             )
-            scaled = ops.cast(ops.cast(part, "float32") * scale, dtype)
-            d_embeddings = d_embeddings + ops.cast(
-                ops.matmul(ops.transpose(p), scaled), "float32"
+            # The bias is the weight of a one.
+            scaled = ops.concatenate(
+                [ops.cast(part, "float32") * scale, scale], axis=1
             )
-            return total + loss, d_hidden, d_embeddings, d_bias
+            d_weights = d_weights + ops.cast(
+                ops.matmul(ops.transpose(p), ops.cast(scaled, dtype)), "float32"
+            )
+            return total + loss, d_hidden, d_weights
 
-        total, d_hidden, d_embeddings, d_bias = in_turn(
+        total, d_hidden, d_weights = in_turn(
             self.number,
             add,
             (
                 ops.zeros((), "float32"),
                 ops.zeros(ops.shape(hidden), "float32"),
-                ops.zeros(embeddings.shape, "float32"),
-                ops.zeros(bias.shape, "float32"),
+                ops.zeros((words, features + 1), "float32"),
             ),
         )
+        d_embeddings, d_bias = d_weights[:, :features], d_weights[:, features]
         own = ops.take(ops.cast(embeddings, "float32"), self.targets, axis=0)
         d_hidden = d_hidden - own * self.weights[:, None]
         weighted = ops.cast(hidden, "float32") * self.weights[:, None]
-        words = embeddings.shape[0]
         d_embeddings -= ops.segment_sum(weighted, self.targets, words)
         d_bias -= ops.segment_sum(self.weights, self.targets, words)
         return total, d_hidden[:num_tokens], d_embeddings, d_bias

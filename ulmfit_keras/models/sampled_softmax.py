@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from ulmfit_keras.ops.shifted_exponentials import shifted_exponentials
+
 
 def sampled_softmax_loss(
     hidden, targets, embeddings, bias, num_sampled, seed=None
@@ -98,12 +100,8 @@ def log_sum_exp_scores(hidden, rows, offsets, left_out):
 
     @ops.custom_gradient
     def value(hidden, rows, offsets):
-        scores = ops.cast(ops.matmul(hidden, ops.transpose(rows)), "float32")
-        scores = ops.where(left_out, -1e9, scores + offsets)
-        largest = ops.max(scores, axis=-1, keepdims=True)
-        p = ops.exp(scores - largest)
-        sums = ops.sum(p, axis=-1, keepdims=True)
-        p = ops.cast(p, hidden.dtype)
+        scores = ops.matmul(hidden, ops.transpose(rows))
+        p, sums, maxima = shifted_exponentials(scores, offsets, left_out)
 
         def gradient(*arguments, upstream=None):
             upstream = arguments[-1] if upstream is None else upstream
@@ -116,6 +114,6 @@ def log_sum_exp_scores(hidden, rows, offsets, left_out):
                 ops.cast(d_offsets, "float32"),
             )
 
-        return (ops.log(sums) + largest)[:, 0], gradient
+        return (ops.log(sums) + maxima)[:, 0], gradient
 
     return value(hidden, rows, offsets)
