@@ -173,7 +173,9 @@ def main(_):
     classifier.save(output_dir / "model.keras")
 
     print(f"\nPredicting {len(test):,} test texts")
-    parts = [part.predict(test.texts, verbose=1) for part in classifiers]
+    # Once, since both directions read the same token ids.
+    documents = classifier.preprocessor.token_ids(test.texts)
+    parts = [part.predict(documents, verbose=1) for part in classifiers]
     # As the classifier itself averages two directions.
     predictions = np.mean(parts, axis=0)
     labels = classifier.labels

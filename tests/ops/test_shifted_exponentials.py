@@ -46,7 +46,7 @@ def test_their_sums_give_log_sum_exp(tokens, words, size, dtype, leave_out):
 
 
 @pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="others compile it anyway"
+    keras.backend.backend() != "tensorflow", reason="a program of TensorFlow's"
 )
 def test_tensorflow_has_them_compiled():
     import tensorflow as tf

@@ -134,8 +134,8 @@ class Chunks:
         targets = self.take(self.targets, index)
         own = ops.take_along_axis(logits, targets[:, None], axis=-1)[:, 0]
         own = ops.cast(own, "float32") + ops.take(bias, targets)
-        p, sums, largest = shifted_exponentials(logits, bias)
-        losses = ops.log(sums[:, 0]) + largest[:, 0] - own
+        p, sums, maxima = shifted_exponentials(logits, bias)
+        losses = ops.log(sums[:, 0]) + maxima[:, 0] - own
         return p, sums, ops.sum(losses * self.take(self.weights, index))
 
     def total(self, hidden, embeddings, bias):
