@@ -28,7 +28,7 @@ def test_every_lstm_is_named_with_the_path_it_takes(dtype, monkeypatch):
 
 
 FASTEST = {
-    "tensorflow": "loop_lstm",
+    "tensorflow": "row_lstm",
     "jax": "column_lstm",
     "torch": "torch_lstm",
 }
@@ -41,8 +41,11 @@ def test_a_processor_takes_what_was_measured_to_be_fastest(dtype):
         (device, *_) = keras.distribution.list_devices()
         if not device.startswith("cpu"):
             pytest.skip(f"for processors, and this is {device}")
+    expected = FASTEST[backend]
+    if (backend, dtype) == ("tensorflow", "bfloat16"):
+        expected = "column_lstm"
     run, _ = backend_module().choose(dtype, portable=False)
-    assert getattr(run, "__name__", None) == FASTEST[backend]
+    assert run.__name__ == expected
 
 
 def test_portable_layers_say_so():

@@ -35,10 +35,18 @@ def value_and_gradients(*tensors):
     return (outputs, h, c), tape.gradient(loss, tensors)
 
 
+def choose_columns(monkeypatch):
+    monkeypatch.setattr(
+        lstm_tensorflow,
+        "choose",
+        lambda dtype, portable: (lstm_tensorflow.column_lstm, "for the test"),
+    )
+
+
 def test_columns_give_what_rows_give(monkeypatch):
     tensors = make_tensors()
     rows = value_and_gradients(*tensors)
-    monkeypatch.setattr(lstm_tensorflow, "keeps_columns", lambda dtype: True)
+    choose_columns(monkeypatch)
     columns = value_and_gradients(*tensors)
     for found, expected in zip(
         tf.nest.flatten(columns), tf.nest.flatten(rows), strict=True
@@ -46,8 +54,11 @@ def test_columns_give_what_rows_give(monkeypatch):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("columns", [False, True])
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_unknown_batch_size_and_length(jit_compile):
+def test_unknown_batch_size_and_length(jit_compile, columns, monkeypatch):
+    if columns:
+        choose_columns(monkeypatch)
     signature = [
         tf.TensorSpec((None, None, 4)),
         tf.TensorSpec((None, 5)),
@@ -147,3 +158,16 @@ def test_gpu_kernel_gets_the_weights_as_keras_lays_them_out(monkeypatch):
         np.testing.assert_array_equal(ours[name], theirs[name])
     lstm(x, h, c, *weights, portable=True)
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("portable", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "precision"), [("bfloat16", 2**-8), ("float16", 2**-11)]
+)
+def test_half_precision_rounds_once_in_a_step(dtype, precision, portable):
+    """Where each operation rounds, the error is a half larger."""
+    half = [tf.cast(tensor, dtype) for tensor in make_tensors(units=64)]
+    found = lstm(*half, portable=portable)[0]
+    expected = lstm(*(tf.cast(tensor, "float32") for tensor in half))[0]
+    error = tf.math.reduce_std(tf.cast(found, "float32") - expected)
+    assert error < 0.8 * precision

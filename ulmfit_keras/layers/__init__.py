@@ -7,6 +7,7 @@ from ulmfit_keras.layers.concat_pooling import ConcatPooling
 from ulmfit_keras.layers.embedding_dropout import EmbeddingDropout
 from ulmfit_keras.layers.gradient_boundary import GradientBoundary
 from ulmfit_keras.layers.locked_dropout import LockedDropout
+from ulmfit_keras.layers.reversible_embedding import ReversibleEmbedding
 from ulmfit_keras.layers.weight_drop_lstm import WeightDropLSTM
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "EmbeddingDropout",
     "GradientBoundary",
     "LockedDropout",
+    "ReversibleEmbedding",
     "WeightDropLSTM",
 ]

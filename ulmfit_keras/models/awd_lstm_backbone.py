@@ -7,6 +7,7 @@ from keras import ops
 from ulmfit_keras.layers import EmbeddingDropout
 from ulmfit_keras.layers import GradientBoundary
 from ulmfit_keras.layers import LockedDropout
+from ulmfit_keras.layers import ReversibleEmbedding
 from ulmfit_keras.layers import WeightDropLSTM
 from ulmfit_keras.models.dropout_rates import resolve_dropout_rates
 from ulmfit_keras.models.presets import PresetMixin
@@ -85,10 +86,9 @@ class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
             )
 
         # === Layers ===
-        self.token_embedding = keras.layers.ReversibleEmbedding(
+        self.token_embedding = ReversibleEmbedding(
             vocabulary_size,
             embedding_dim,
-            tie_weights=True,
             embeddings_initializer=keras.initializers.RandomUniform(-0.1, 0.1),
             dtype=dtype,
             name="token_embedding",
