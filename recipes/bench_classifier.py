@@ -64,7 +64,7 @@ def main(_):
     print(models.fast_path_report(classifier))
     trainer = classifier.logits_model(alpha=2.0, beta=1.0)
     trainer.compile(
-        optimizers.DiscriminativeOptimizer(keras.optimizers.Adam(), groups),
+        optimizers.DiscriminativeOptimizer(optimizers.FusedAdam(), groups),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
 

@@ -57,6 +57,7 @@ def main(_):
     from ulmfit_keras import data
     from ulmfit_keras import layers
     from ulmfit_keras import models
+    from ulmfit_keras import optimizers
     from ulmfit_keras import settings
 
     backbone = models.AWDLSTMBackbone(
@@ -79,7 +80,7 @@ def main(_):
     )
     stage = settings.LANGUAGE_MODEL_SETTINGS["paper"]
     trainer.compile(
-        keras.optimizers.Adam(stage.learning_rate, stage.beta_1, stage.beta_2)
+        optimizers.FusedAdam(stage.learning_rate, stage.beta_1, stage.beta_2)
     )
     skipped = 3
     tokens = FLAGS.batch_size * FLAGS.bptt

@@ -39,18 +39,18 @@ def make_backbone(settings):
 
 
 def memory(settings):
-    import keras
     import numpy as np
 
     from ulmfit_keras import data
     from ulmfit_keras import models
+    from ulmfit_keras import optimizers
 
     before = processes.resident_memory_mib()
     trainer = models.StreamLanguageModel(
         models.AWDLSTMCausalLM(make_backbone(settings)),
         settings["batch_size"],
     )
-    trainer.compile(keras.optimizers.Adam())
+    trainer.compile(optimizers.FusedAdam())
     ids = np.random.default_rng(settings["seed"]).integers(
         settings["vocabulary_size"],
         size=settings["batch_size"] * settings["bptt"] + 1,

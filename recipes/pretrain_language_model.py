@@ -125,6 +125,7 @@ def main(_):
     from ulmfit_keras import callbacks
     from ulmfit_keras import data
     from ulmfit_keras import models
+    from ulmfit_keras import optimizers
     from ulmfit_keras import schedules
 
     started = time.monotonic()
@@ -161,7 +162,7 @@ def main(_):
         num_sampled=FLAGS.num_sampled or None,
     )
     trainer.compile(
-        keras.optimizers.Adam(
+        optimizers.FusedAdam(
             schedules.SlantedTriangular(
                 FLAGS.learning_rate, epochs * len(stream)
             ),

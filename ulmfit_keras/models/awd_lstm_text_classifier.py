@@ -20,6 +20,7 @@ from ulmfit_keras.models.problem_type import PROBLEM_TYPES
 from ulmfit_keras.models.problem_type import check_labels
 from ulmfit_keras.models.task_mixin import TaskMixin
 from ulmfit_keras.models.task_mixin import check_vocabulary
+from ulmfit_keras.optimizers import FusedAdam
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
@@ -292,14 +293,14 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
     ):
         """As `keras.Model.compile`, with defaults that fit `problem_type`.
 
-        The optimizer defaults to Adam with the betas of Howard & Ruder 2018,
-        section 4.1, 0.7 and 0.99, and a learning rate of 0.001. Their 0.01
-        is for the head only, reached by a schedule, and divided by 2.6 for
-        each layer group beneath; see `DiscriminativeOptimizer`.
+        The optimizer defaults to `FusedAdam` with the betas of Howard & Ruder
+        2018, section 4.1, 0.7 and 0.99, and a learning rate of 0.001. Their
+        0.01 is for the head only, reached by a schedule, and divided by 2.6
+        for each layer group beneath; see `DiscriminativeOptimizer`.
         """
         problem = PROBLEM_TYPES[self.problem_type]
         if optimizer == "auto":
-            optimizer = keras.optimizers.Adam(0.001, beta_1=0.7, beta_2=0.99)
+            optimizer = FusedAdam(0.001, beta_1=0.7, beta_2=0.99)
         if loss == "auto":
             loss = problem.loss()
         if metrics == "auto":

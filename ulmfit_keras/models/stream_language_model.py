@@ -54,7 +54,7 @@ class StreamLanguageModel(keras.Model):
 
     ```python
     trainer = StreamLanguageModel(language_model, batch_size=64)
-    trainer.compile(keras.optimizers.Adam(4e-3))
+    trainer.compile(FusedAdam(4e-3))
     trainer.fit(TokenStream(ids), validation_data=TokenStream(valid_ids))
     ```
     """

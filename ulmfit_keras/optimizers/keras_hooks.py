@@ -9,8 +9,9 @@ one optimizer. Three methods of the optimizer are replaced on the instance:
 - `_get_current_learning_rate()`.
 
 Averaging of the weights (`use_ema`) covers all variables, through two lists.
-A schedule cannot be read back from the optimizer that follows it, and a
-callback cannot choose the first epoch.
+A schedule cannot be read back from the optimizer that follows it, the averages
+that Adam keeps have no public names, and a callback cannot choose the first
+epoch.
 Nor is there a public way to the layers within a layer that is no model.
 
 `tests/optimizers/test_keras_hooks.py` fails when Keras changes any of them.
@@ -168,6 +169,20 @@ def learning_rate_source(optimizer):
     Asking for `optimizer.learning_rate` gives the rate of the moment.
     """
     return optimizer._learning_rate
+
+
+def adam_averages(optimizer, variable):
+    """Adam's averages of a variable's gradient and of its square.
+
+    Args:
+        optimizer: built `keras.optimizers.Adam`.
+        variable: Keras variable, or the backend's own.
+
+    Returns:
+        Two Keras variables.
+    """
+    index = optimizer._get_variable_index(variable)
+    return optimizer._momentums[index], optimizer._velocities[index]
 
 
 def start_at_epoch(model, epoch):

@@ -3,14 +3,11 @@
 import keras
 
 from ulmfit_keras.optimizers import DiscriminativeOptimizer
+from ulmfit_keras.optimizers import FusedAdam
 
 
 def make_adam(stage, schedule, trainer, groups, verbose):
     """The optimizer of a stage; tells its groups if `verbose`."""
-    adam = (
-        keras.optimizers.AdamW if stage.weight_decay else keras.optimizers.Adam
-    )
-    decay = {"weight_decay": stage.weight_decay} if stage.weight_decay else {}
     multipliers = stage.multipliers
     if multipliers is not None:
         embedding, *lstms = multipliers
@@ -18,12 +15,12 @@ def make_adam(stage, schedule, trainer, groups, verbose):
         lower = [lstms[0]] * (layers - len(lstms))
         multipliers = (embedding, *lower, *lstms[-layers:])
     optimizer = DiscriminativeOptimizer(
-        adam(
+        FusedAdam(
             schedule,
             beta_1=stage.beta_1,
             beta_2=stage.beta_2,
             global_clipnorm=stage.clip_norm,
-            **decay,
+            weight_decay=stage.weight_decay,
         ),
         groups,
         factor=stage.factor,
