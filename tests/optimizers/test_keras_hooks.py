@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 
 from ulmfit_keras.optimizers.keras_hooks import HOOKS
+from ulmfit_keras.optimizers.keras_hooks import adam_averages
 from ulmfit_keras.optimizers.keras_hooks import leave_out_of_averages
 from ulmfit_keras.optimizers.keras_hooks import scale_learning_rates
 from ulmfit_keras.optimizers.keras_hooks import start_at_epoch
@@ -49,6 +50,15 @@ def test_keras_calls_each_hook_as_expected(kind):
     )
     assert all(calls.values()), calls
     assert all(hasattr(optimizer, name) for name in HOOKS)
+
+
+def test_averages_of_adam():
+    variable = keras.Variable(np.ones(2))
+    optimizer = keras.optimizers.Adam(beta_1=0.5, beta_2=0.75)
+    optimizer.apply([ops.full((2,), 2.0)], [variable])
+    average, average_square = adam_averages(optimizer, variable)
+    np.testing.assert_allclose(ops.convert_to_numpy(average), 1.0)
+    np.testing.assert_allclose(ops.convert_to_numpy(average_square), 1.0)
 
 
 def test_weight_decay_reads_the_rate_through_the_hook():
