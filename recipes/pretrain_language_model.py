@@ -27,7 +27,9 @@ from recipes import common
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
 flags.DEFINE_string("corpus", None, "What prepare_corpus wrote.", required=True)
-flags.DEFINE_float("passes", 1.0, "How often to read the corpus.")
+flags.DEFINE_float(
+    "passes", 1.0, "How often to read the corpus.", lower_bound=1e-6
+)
 flags.DEFINE_float(
     "max_minutes", None, "Stop so early that the next call can go on."
 )
@@ -53,7 +55,7 @@ flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
 flags.DEFINE_integer(
     "steps_per_validation",
     1000,
-    "Batches between two validations, and between two checkpoints.",
+    "Most batches between two validations, and between two checkpoints.",
 )
 flags.DEFINE_string(
     "prompt",
@@ -141,13 +143,12 @@ def main(_):
     language_model.compile(
         sampler=keras_hub.samplers.TopPSampler(p=0.8, seed=FLAGS.seed)
     )
-    stream = data.TokenStream(
-        corpus,
-        FLAGS.batch_size,
-        FLAGS.bptt,
-        steps_per_epoch=FLAGS.steps_per_validation,
-    )
-    epochs = math.ceil(FLAGS.passes * stream.steps / len(stream))
+    stream = data.TokenStream(corpus, FLAGS.batch_size, FLAGS.bptt)
+    # Validations as far from each other as they may be, but evenly, so that
+    # the last of them ends with the passes.
+    steps = math.ceil(FLAGS.passes * stream.steps)
+    epochs = math.ceil(steps / FLAGS.steps_per_validation)
+    stream.steps_per_epoch = math.ceil(steps / epochs)
     print(
         f"{len(corpus):,} training and {len(valid):,} validation tokens, "
         f"{len(corpus.vocabulary):,} words, "
@@ -192,13 +193,13 @@ def main(_):
     if resumable.finished:
         language_model.save_to_preset(output_dir / "preset")
         models.store_as_float16(output_dir / "preset")
-    steps = int(trainer.optimizer.iterations)
+    steps_taken = int(trainer.optimizer.iterations)
     print(
         json.dumps(
             {
                 "finished": resumable.finished,
                 "perplexity": history.history["val_perplexity"][-1],
-                "tokens_seen": steps * FLAGS.batch_size * FLAGS.bptt,
+                "tokens_seen": steps_taken * FLAGS.batch_size * FLAGS.bptt,
                 "parameters": language_model.count_params(),
                 "seconds": round(time.monotonic() - started, 1),
                 "backend": keras.backend.backend(),

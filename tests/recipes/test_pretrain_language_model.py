@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from ulmfit_keras import data
 from ulmfit_keras import models
 
 SENTENCES = [
@@ -78,7 +79,7 @@ def test_slices_give_the_model_of_one_run(tmp_path, pretrain, backwards):
         np.testing.assert_array_equal(a, b)
 
 
-def test_what_a_run_leaves_behind(tmp_path, pretrain):
+def test_what_a_run_leaves_behind(tmp_path, corpus, pretrain):
     summary = pretrain(tmp_path)
     assert summary["backend"] == keras.backend.backend()
     with open(tmp_path / "language_model_log.csv", newline="") as file:
@@ -88,6 +89,10 @@ def test_what_a_run_leaves_behind(tmp_path, pretrain):
     assert perplexities[-1] == pytest.approx(summary["perplexity"])
     samples = (tmp_path / "samples.txt").read_text().splitlines()
     assert len(samples) == len(rows)
+    # Two passes, not the next multiple of the steps between validations.
+    steps = 2 * data.TokenStream(data.TokenShards(corpus), 4, 10).steps
+    assert len(rows) == -(-steps // 20)
+    assert steps <= summary["tokens_seen"] / 40 < steps + len(rows)
 
 
 def test_a_finished_model_goes_on_from_its_weights(
