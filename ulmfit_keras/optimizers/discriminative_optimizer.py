@@ -65,7 +65,7 @@ class DiscriminativeOptimizer(OptimizerWrapper):
 
     ```python
     optimizer = DiscriminativeOptimizer(
-        keras.optimizers.Adam(0.01), groups=layer_groups(model)
+        FusedAdam(0.01), groups=layer_groups(model)
     )
     model.compile(optimizer, "sparse_categorical_crossentropy")
     print(optimizer.group_table())
