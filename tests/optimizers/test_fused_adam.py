@@ -54,6 +54,13 @@ def test_steps_are_those_of_the_paper(name):
     )
 
 
+def test_torch_steps_all_variables_at_once():
+    adam = keras.optimizers.Adam()
+    assert isinstance(FusedAdam(), type(adam))
+    parallel = hasattr(adam, "_parallel_update_step")
+    assert parallel == (keras.backend.backend() == "torch")
+
+
 def embedding_model(optimizer, jit_compile=False):
     model = keras.Sequential([keras.Input((3,), dtype="int32")])
     model.add(keras.layers.Embedding(5, 2, name="words"))

@@ -5,9 +5,13 @@ from keras import ops
 
 from ulmfit_keras.optimizers.keras_hooks import adam_averages
 
+# On torch Keras makes an object of another class, with steps for all variables
+# at once; elsewhere this is `keras.optimizers.Adam` itself.
+_Adam = type(keras.optimizers.Adam.__new__(keras.optimizers.Adam))
+
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
-class FusedAdam(keras.optimizers.Adam):
+class FusedAdam(_Adam):
     """Keras' Adam, on TensorFlow in one kernel for each variable.
 
     The update, the arguments and what is saved are those of
