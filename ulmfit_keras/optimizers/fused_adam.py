@@ -21,7 +21,7 @@ class FusedAdam(_Adam):
 
     - Keras writes and reads whole variables in each of a dozen operations.
       Here one does all, which shortens a step of a small language model on a
-      CPU by 6 percent, and one of the paper's size by 1 or 2.
+      CPU by 6 percent, and one of the paper's size hardly.
     - The gradient of an embedding lists a row for each token. Where a token
       occurs twice Keras adds the squares of its rows, and takes their norms
       one by one in `global_clipnorm` and its kin. Here rows of a token are
