@@ -12,7 +12,9 @@ on the texts of all tables but the test table, stage 3 trains a classifier on
 top. With --backward_preset a second model goes through both stages, and the
 classifier is the average of the two. OUTPUT_DIR then holds metrics.json,
 predictions.csv, report.html, model.keras and savedmodel/1; the last line
-printed is one JSON object.
+printed is one JSON object. OUTPUT_DIR/language_model, and with two directions
+OUTPUT_DIR/backward_language_model, are what stage 2 made: another classifier
+needs no stage 2 with --preset=OUTPUT_DIR/language_model --lm_epochs=0.
 """
 
 import csv
@@ -62,7 +64,7 @@ def write_predictions(path, table, predictions, labels):
 
 
 def finetune(language_model, tables, output_dir, histories):
-    """Stage 2; returns what became of the vocabulary."""
+    """Stage 2, whose model is kept; returns what became of the vocabulary."""
     name = training.stage_name("language model", language_model)
     print(f"\nStage 2: fine-tuning the {name}")
     began = time.monotonic()
@@ -70,6 +72,9 @@ def finetune(language_model, tables, output_dir, histories):
         language_model, tables, output_dir
     )
     histories.append(record(name, history, began))
+    path = output_dir / name.replace(" ", "_")
+    language_model.save_to_preset(path)
+    print(f"The {name} is kept in {path}")
     return str(history.vocabulary_transfer)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from recipes import preparation
 from ulmfit_keras import data
+from ulmfit_keras import models
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None,
@@ -196,6 +197,40 @@ def test_both_directions_are_trained_and_averaged(both_directions):
         assert run.summary[f"{name}_test_error"] == pytest.approx(error)
     assert "wrong reading backwards only" in report
     assert (output_dir / "savedmodel" / "1" / "saved_model.pb").is_file()
+
+
+def test_another_classifier_needs_no_stage_two(
+    both_directions, run_recipe, classifier_options, presets, tmp_path
+):
+    run, output_dir = both_directions
+    kept = {
+        "preset": output_dir / "language_model",
+        "backward_preset": output_dir / "backward_language_model",
+    }
+    for (option, path), name in zip(
+        kept.items(), ("forward", "backward"), strict=True
+    ):
+        assert f"kept in {path}" in run.stdout
+        finetuned, before = (
+            models.AWDLSTMCausalLM.from_preset(p)
+            for p in (path, presets / name)
+        )
+        assert finetuned.backbone.backwards == ("backward" in option)
+        tokenizer = finetuned.preprocessor.tokenizer
+        assert tokenizer.token_to_id("in_train") != tokenizer.unk_token_id
+        weights = (
+            m.backbone.lstm_layers[0].kernel for m in (finetuned, before)
+        )
+        assert np.abs(np.subtract(*map(np.asarray, weights))).max() > 1e-3
+    again = run_recipe(
+        "classify_text",
+        **{**classifier_options, **kept},
+        lm_epochs=0,
+        output_dir=tmp_path,
+    )
+    assert "Stage 2" not in again.stdout
+    assert again.summary["test_rows"] == 23
+    assert not (tmp_path / "language_model").exists()
 
 
 @pytest.mark.parametrize(
