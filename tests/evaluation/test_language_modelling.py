@@ -6,10 +6,13 @@ import math
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ulmfit_keras import evaluation
 from ulmfit_keras import models
 from ulmfit_keras import text
+from ulmfit_keras.evaluation import language_modelling
 from ulmfit_keras.evaluation import wikitext
 
 TEXTS = ["the film was good", "The zebra was bad bad", "good film"]
@@ -40,6 +43,16 @@ def nats_by_hand(language_model, documents):
     return -log_p[np.arange(len(ids) - 1), ids[1:]].sum(), len(ids) - 1
 
 
+def spelled_by_hand(words, num_letters):
+    """Bits of letters and ends, one after the other."""
+    coded, bits = [], 0.0
+    for symbol in (symbol for word in words for symbol in [*word, "end"]):
+        share = (coded.count(symbol) + 1) / (len(coded) + num_letters + 1)
+        bits -= math.log2(share)
+        coded.append(symbol)
+    return bits
+
+
 def test_all_figures_add_up():
     language_model = make_language_model()
     metrics = evaluation.language_model_metrics(
@@ -61,7 +74,7 @@ def test_all_figures_add_up():
         math.exp(nats / 11), rel=1e-4
     )
     letters = len(set("".join(TEXTS)) - {" "})
-    spelling = math.log2(letters + 1) * len("zebra.")
+    spelling = spelled_by_hand(["zebra"], letters)
     assert metrics["bits_per_character"] == pytest.approx(
         (nats / math.log(2) + spelling) / characters, rel=1e-4
     )
@@ -96,7 +109,22 @@ def test_leaving_words_out_of_the_vocabulary_gains_nothing():
     known = evaluation.language_model_metrics(language_model, ["good bad"], 1)
     unknown = evaluation.language_model_metrics(language_model, ["gnus ape"], 1)
     assert known["unknown_share"] == 0 and unknown["unknown_share"] == 1
-    assert unknown["bits_per_character"] > 3  # of eight letters
+    # Seven letters, of which one comes twice, and two ends.
+    assert unknown["bits_per_character"] > 3
+
+
+@given(st.lists(st.text()))
+def test_the_code_learns_how_frequent_letters_are(words):
+    letters = len(set("".join(words)))
+    bits = language_modelling.spelling_bits(words, letters)
+    assert bits == pytest.approx(spelled_by_hand(words, letters))
+
+
+def test_frequent_letters_cost_less():
+    spelling_bits = language_modelling.spelling_bits
+    uniform = math.log2(3 + 1)
+    assert spelling_bits(["abc"] * 1000, 3) / 4000 == pytest.approx(2, rel=0.01)
+    assert spelling_bits(["aaaaaab"] * 1000, 3) / 8000 < 0.6 * uniform
 
 
 def test_no_token_is_an_error():
@@ -142,7 +170,7 @@ def test_wikitext_is_divided_by_its_own_words(monkeypatch):
     )
     unknown = [*"====", "-", ",", ".", "in", "zebra"]
     letters = len(set("".join(seen[0])) - {" ", "\n"})
-    bits = math.log2(letters + 1) * sum(len(word) + 1 for word in unknown)
+    bits = spelled_by_hand(unknown, letters)
     assert metrics["spelled_word_perplexity"] == pytest.approx(
         math.exp((nats + bits * math.log(2)) / 29), rel=1e-3
     )

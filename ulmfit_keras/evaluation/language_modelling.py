@@ -1,5 +1,6 @@
 """How well a language model predicts text, whatever its vocabulary is."""
 
+import collections
 import math
 
 import numpy as np
@@ -11,11 +12,9 @@ def language_model_metrics(
     """Perplexity, and bits per character, which compare across vocabularies.
 
     Bits per character are those of a code that could be decoded: the tokens
-    cost what the model says, and each unknown word is spelled besides, with
-    log2(A + 1) bits for each of its characters and its end, where A is the
-    number of different characters in words of the texts. A vocabulary gains
-    nothing so by leaving words out. White space is not coded; a run of it
-    counts as one character, none at the ends.
+    cost what the model says, and each unknown word is spelled besides, see
+    `spelling_bits`. A vocabulary gains nothing so by leaving words out. White
+    space is not coded; a run of it counts as one character, none at the ends.
 
     Args:
         language_model: an `AWDLSTMCausalLM` with its preprocessor.
@@ -76,7 +75,7 @@ def language_model_metrics(
     letters = set()
     for content in words:
         letters.update(*content)
-    spelling = math.log2(len(letters) + 1) * sum(len(t) + 1 for t in unknown)
+    spelling = spelling_bits(unknown, len(letters))
     return {
         "documents": len(texts),
         "characters": characters,
@@ -87,6 +86,36 @@ def language_model_metrics(
         "word_perplexity": math.exp(nats / max(num_words, 1)),
         "bits_per_character": (nats / math.log(2) + spelling) / characters,
     }
+
+
+def spelling_bits(words, num_letters):
+    """Bits to spell words by a code that learns how frequent letters are.
+
+    Each letter, and the end of each word as one more, costs -log2 of
+    (n + 1) / (N + A + 1): n is how often it was coded before, N how many
+    symbols were, and A how many letters there are (Laplace's rule of
+    succession). The order does not change the sum.
+
+    Args:
+        words: list of str.
+        num_letters: int A, at least the number of different letters in
+            them.
+
+    Returns:
+        float, 0 for no words.
+
+    Example:
+
+    >>> round(spelling_bits(["a"], num_letters=1), 3)  # 1/2 and 1/3
+    2.585
+    """
+    counts = collections.Counter({"": len(words)})  # the ends
+    for word in words:
+        counts.update(word)
+    kinds = num_letters + 1
+    nats = math.lgamma(counts.total() + kinds) - math.lgamma(kinds)
+    nats -= sum(math.lgamma(count + 1) for count in counts.values())
+    return nats / math.log(2)
 
 
 def _unknown_tokens(tokenizer, content, document):
