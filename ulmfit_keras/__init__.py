@@ -17,6 +17,7 @@ from ulmfit_keras import schedules
 from ulmfit_keras import text
 from ulmfit_keras.stages import finetune_language_model
 from ulmfit_keras.stages import train_classifier
+from ulmfit_keras.stages import zero_shot_scores
 
 __version__ = "0.1.0"
 
@@ -34,4 +35,5 @@ __all__ = [
     "schedules",
     "text",
     "train_classifier",
+    "zero_shot_scores",
 ]

@@ -8,5 +8,11 @@ pieces together with the published settings.
 from ulmfit_keras.stages.checks import DivergenceError
 from ulmfit_keras.stages.classifier import train_classifier
 from ulmfit_keras.stages.language_model import finetune_language_model
+from ulmfit_keras.stages.zero_shot import zero_shot_scores
 
-__all__ = ["DivergenceError", "finetune_language_model", "train_classifier"]
+__all__ = [
+    "DivergenceError",
+    "finetune_language_model",
+    "train_classifier",
+    "zero_shot_scores",
+]

@@ -1,0 +1,131 @@
+"""Classes by the words that a language model expects next."""
+
+import keras
+import numpy as np
+import pytest
+
+import ulmfit_keras as ulmfit
+from ulmfit_keras import data
+from ulmfit_keras import models
+from ulmfit_keras import text
+
+KNOWN = ["good", "great", "bad", "the", "film", "was", "a", "."]
+WORDS = {"neg": ["bad"], "pos": ["good", "great"]}
+TEXTS = ["the film was bad", "", "a great film . " * 30, "was was", "film"]
+
+
+def make_language_model(backwards=False):
+    tokenizer = text.WordTokenizer([*text.SPECIAL_TOKENS, *KNOWN])
+    language_model = models.AWDLSTMCausalLM(
+        models.AWDLSTMBackbone(
+            tokenizer.vocabulary_size(), 4, 6, 2, backwards=backwards
+        ),
+        models.AWDLSTMCausalLMPreprocessor(tokenizer),
+    )
+    random = np.random.default_rng(0)
+    for weight in language_model.weights:
+        weight.assign(random.normal(size=weight.shape))
+    return language_model
+
+
+def scores_by_hand(language_model, prompt, max_tokens=4000):
+    """One text at a time, all of it at once."""
+    tokenizer = language_model.preprocessor.tokenizer
+    prompt = [tokenizer.token_to_id(token) for token in prompt]
+    scores = []
+    for start, *ids in text.encode_texts(tokenizer, TEXTS):
+        ids = ids[: max_tokens - len(prompt) - 1]
+        if language_model.backbone.backwards:
+            document = [start, *ids[::-1], *prompt[::-1]]
+        else:
+            document = [start, *ids, *prompt]
+        hidden, _, _ = language_model.backbone.encode(np.array([document]))
+        logits = keras.ops.convert_to_numpy(
+            language_model.output_logits(hidden[:, -1])
+        )[0].astype("float64")
+        log_p = logits - np.log(np.exp(logits).sum())
+        scores.append(
+            [
+                np.mean([log_p[tokenizer.token_to_id(w)] for w in group])
+                for group in WORDS.values()
+            ]
+        )
+    return np.array(scores) - np.mean(scores, axis=0)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("max_tokens", [4000, 20])
+def test_scores_are_log_probabilities_less_their_mean(backwards, max_tokens):
+    language_model = make_language_model(backwards)
+    scores = ulmfit.zero_shot_scores(
+        language_model,
+        TEXTS,
+        WORDS,
+        "the film was",
+        batch_size=2,
+        max_tokens=max_tokens,
+    )
+    assert scores.dtype == "float32" and scores.shape == (5, 2)
+    np.testing.assert_allclose(
+        scores,
+        scores_by_hand(language_model, ["the", "film", "was"], max_tokens),
+        atol=1e-4,
+    )
+    np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-5)
+
+
+def test_the_language_model_stays_as_it_is():
+    language_model = make_language_model()
+    before = language_model.get_weights()
+    ulmfit.zero_shot_scores(language_model, TEXTS, WORDS, "")
+    for old, new in zip(before, language_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ({"good": ["good"]}, "two classes or more"),
+        ({"good": ["good"], "bad": []}, "a word for each"),
+        (
+            {"good": ["good", "superb"], "bad": ["a film"]},
+            r"Received: \['superb', 'a film'\]",
+        ),
+        ({"good": ["Good"], "bad": ["bad"]}, r"Received: \['Good'\]"),
+    ],
+)
+def test_words_that_cannot_be_scored_are_errors(words, message):
+    with pytest.raises(ValueError, match=message):
+        ulmfit.zero_shot_scores(make_language_model(), TEXTS, words, "a")
+
+
+def test_texts_without_a_word_are_an_error():
+    with pytest.raises(data.DataError, match="leave empty ones out"):
+        ulmfit.zero_shot_scores(make_language_model(), ["", " "], WORDS, "a")
+
+
+def test_classes_are_found_without_a_label():
+    """A language model that learnt what follows what tells texts apart."""
+    random = np.random.default_rng(0)
+    groups = {"a": ["film", "the"], "b": ["was", "."]}
+    words = {"a": ["good"], "b": ["bad"]}
+    kinds = random.choice(list(groups), 300)
+    contents = [" ".join(random.choice(groups[kind], 4)) for kind in kinds]
+    language_model = make_language_model()
+    for weight in language_model.weights:
+        weight.assign(random.uniform(-0.1, 0.1, size=weight.shape))
+    ulmfit.finetune_language_model(
+        language_model,
+        [f"{c} {words[k][0]}" for c, k in zip(contents, kinds, strict=True)],
+        validation_fraction=0,
+        epochs=15,
+        learning_rate=0.05,
+        batch_size=8,
+        bptt=14,
+        settings="small",
+        transfer_vocabulary=False,
+        verbose=0,
+    )
+    scores = ulmfit.zero_shot_scores(language_model, contents, words, "")
+    found = np.array(list(words))[scores.argmax(axis=1)]
+    assert np.mean(found == kinds) > 0.9

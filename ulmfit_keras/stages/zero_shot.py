@@ -1,0 +1,166 @@
+"""Classes of texts without one label, from the words that would come next."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from ulmfit_keras import text
+from ulmfit_keras.models.piecewise_prediction import PieceReader
+from ulmfit_keras.models.piecewise_prediction import predict_documents
+from ulmfit_keras.stages.checks import check_texts
+
+
+def zero_shot_scores(
+    language_model,
+    texts,
+    words,
+    prompt,
+    batch_size=64,
+    max_tokens=4000,
+    verbose=0,
+):
+    """What a language model would call texts, by the words it expects next.
+
+    A prompt such as "This is a" is put after each text. A class' score is the
+    mean of log p(word | text, prompt) over its words, less its mean over all
+    texts, so that no class gains by having frequent words. Argmax then takes
+    the classes for about equally frequent; else add log shares.
+
+    The language model should be fine-tuned on texts of this kind first. Labels
+    made so are wrong often, but a classifier that `train_classifier` trains on
+    many of them is wrong less often than they are.
+
+    Source: patterns and verbalizers of Schick & Schütze 2021,
+    arXiv:2001.07676; scores centred after Zhao et al. 2021, arXiv:2102.09690.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM` with its preprocessor.
+        texts: list of N str; some dozens at least, for the mean over them.
+        words: dict from C classes to lists of str, words that tell a class.
+        prompt: str, what stands between a text and the word; for a language
+            model that reads backwards, between the word and the text, such as
+            "film." for "Great film. …".
+        batch_size: int, most texts to be read at a time. Defaults to 64.
+        max_tokens: int, texts are cut off after so many tokens. Defaults to
+            4000.
+        verbose: 0 for silence, else a progress bar. Defaults to 0.
+
+    Returns:
+        float32 array (N, C), columns in the order of `words`.
+
+    Raises:
+        DataError: if no text has a word.
+        ValueError: if there are no two classes, one has no words, or the
+            language model does not know a word as one token.
+
+    Example:
+
+    ```python
+    words = {"bad": ["bad", "boring", "worst"], "good": ["good", "best"]}
+    scores = zero_shot_scores(language_model, texts, words, "This is a")
+    labels = np.array(list(words))[scores.argmax(axis=1)]
+    ```
+    """
+    texts = list(texts)
+    check_texts(language_model, texts, "score", "leave empty ones out")
+    tokenizer = language_model.preprocessor.tokenizer
+    reader = NextWordReader(language_model, _word_ids(tokenizer, words))
+    start, *between = _ids(tokenizer, prompt)
+    documents = [
+        ids[: max(max_tokens - len(between), 1)]
+        for ids in text.encode_texts(tokenizer, texts)
+    ]
+    if language_model.backbone.backwards:
+        # `predict_documents` turns all but the first token round.
+        parts = ([[start], between, ids[1:]] for ids in documents)
+    else:
+        parts = ([ids, between] for ids in documents)
+    scores = predict_documents(
+        reader,
+        [np.concatenate(part).astype("int32") for part in parts],
+        batch_size,
+        verbose,
+    )
+    return scores - scores.mean(axis=0)
+
+
+class NextWordReader:
+    """What `predict_documents` needs to read documents for their next word.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM`.
+        word_ids: a list of C lists of int.
+    """
+
+    def __init__(self, language_model, word_ids):
+        self.backbone = language_model.backbone
+        self.weights = language_model.weights
+        self.num_classes = len(word_ids)
+        self.head = [ClassWords(language_model, word_ids)]
+        self.output_activation = keras.layers.Activation(
+            "linear", dtype="float32"
+        )
+        self.piece_reader = PieceReader(self)
+
+
+class ClassWords(keras.layers.Layer):
+    """Mean log probability of each class' words as the next one.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM`.
+        word_ids: a list of C lists of int.
+
+    Input shape:
+        (B, 3 · E), pooled as by `ConcatPooling`: the last output comes first.
+
+    Output shape:
+        float32 (B, C).
+    """
+
+    def __init__(self, language_model, word_ids, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.token_embedding = language_model.backbone.token_embedding
+        self.decoder_bias = language_model.decoder_bias
+        self.word_ids = word_ids
+        self.built = True
+
+    def call(self, pooled):
+        last = pooled[:, : self.token_embedding.output_dim]
+        logits = self.decoder_bias(self.token_embedding(last, reverse=True))
+        log_p = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        means = [
+            ops.mean(ops.take(log_p, np.array(ids, "int32"), axis=1), axis=1)
+            for ids in self.word_ids
+        ]
+        return ops.stack(means, axis=1)
+
+
+def _ids(tokenizer, content):
+    """The ids of a text, `xxbos` first."""
+    return text.encode_texts(tokenizer, [content])[0].tolist()
+
+
+def _word_ids(tokenizer, words):
+    """The ids of each class' words, a list of lists of int."""
+    if len(words) < 2 or not all(words.values()):
+        raise ValueError(
+            "`words` must have two classes or more and a word for each. "
+            f"Received: words={words}"
+        )
+    found = {
+        word: _ids(tokenizer, word)[1:]
+        for group in words.values()
+        for word in group
+    }
+    wrong = [
+        word
+        for word, ids in found.items()
+        if len(ids) != 1 or ids[0] == tokenizer.unk_token_id
+    ]
+    if wrong:
+        raise ValueError(
+            "Each of the `words` must be one token that the language model "
+            "knows, in lower case: leave others out, or fine-tune the language "
+            f"model on texts that hold them. Received: {wrong}"
+        )
+    return [[found[word][0] for word in group] for group in words.values()]
