@@ -15,9 +15,13 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import keras
+import numpy as np
 import pytest
 from hypothesis import settings
 from keras import ops
+
+from ulmfit_keras import models
+from ulmfit_keras import text
 
 # The same examples each time: what passed once does not fail somewhere else.
 # `pytest --hypothesis-profile=default` looks for new ones.
@@ -37,6 +41,26 @@ def data_dir():
     if not folder.is_dir():
         pytest.skip("set ULMFIT_DATA_DIR to the folder of public corpora")
     return folder
+
+
+@pytest.fixture
+def random_language_model():
+    """random_language_model(words, backwards=False): with random weights."""
+
+    def make(words, backwards=False):
+        tokenizer = text.WordTokenizer([*text.SPECIAL_TOKENS, *words])
+        language_model = models.AWDLSTMCausalLM(
+            models.AWDLSTMBackbone(
+                tokenizer.vocabulary_size(), 4, 6, 2, backwards=backwards
+            ),
+            models.AWDLSTMCausalLMPreprocessor(tokenizer),
+        )
+        random = np.random.default_rng(0)
+        for weight in language_model.weights:
+            weight.assign(random.normal(size=weight.shape))
+        return language_model
+
+    return make
 
 
 @pytest.fixture

@@ -6,26 +6,11 @@ import pytest
 
 import ulmfit_keras as ulmfit
 from ulmfit_keras import data
-from ulmfit_keras import models
 from ulmfit_keras import text
 
 KNOWN = ["good", "great", "bad", "the", "film", "was", "a", "."]
 WORDS = {"neg": ["bad"], "pos": ["good", "great"]}
 TEXTS = ["the film was bad", "", "a great film . " * 30, "was was", "film"]
-
-
-def make_language_model(backwards=False):
-    tokenizer = text.WordTokenizer([*text.SPECIAL_TOKENS, *KNOWN])
-    language_model = models.AWDLSTMCausalLM(
-        models.AWDLSTMBackbone(
-            tokenizer.vocabulary_size(), 4, 6, 2, backwards=backwards
-        ),
-        models.AWDLSTMCausalLMPreprocessor(tokenizer),
-    )
-    random = np.random.default_rng(0)
-    for weight in language_model.weights:
-        weight.assign(random.normal(size=weight.shape))
-    return language_model
 
 
 def scores_by_hand(language_model, prompt, max_tokens=4000):
@@ -55,8 +40,10 @@ def scores_by_hand(language_model, prompt, max_tokens=4000):
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("max_tokens", [4000, 20])
-def test_scores_are_log_probabilities_less_their_mean(backwards, max_tokens):
-    language_model = make_language_model(backwards)
+def test_scores_are_log_probabilities_less_their_mean(
+    random_language_model, backwards, max_tokens
+):
+    language_model = random_language_model(KNOWN, backwards)
     scores = ulmfit.zero_shot_scores(
         language_model,
         TEXTS,
@@ -74,8 +61,8 @@ def test_scores_are_log_probabilities_less_their_mean(backwards, max_tokens):
     np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-5)
 
 
-def test_the_language_model_stays_as_it_is():
-    language_model = make_language_model()
+def test_the_language_model_stays_as_it_is(random_language_model):
+    language_model = random_language_model(KNOWN)
     before = language_model.get_weights()
     ulmfit.zero_shot_scores(language_model, TEXTS, WORDS, "")
     for old, new in zip(before, language_model.get_weights(), strict=True):
@@ -94,24 +81,28 @@ def test_the_language_model_stays_as_it_is():
         ({"good": ["Good"], "bad": ["bad"]}, r"Received: \['Good'\]"),
     ],
 )
-def test_words_that_cannot_be_scored_are_errors(words, message):
+def test_words_that_cannot_be_scored_are_errors(
+    random_language_model, words, message
+):
     with pytest.raises(ValueError, match=message):
-        ulmfit.zero_shot_scores(make_language_model(), TEXTS, words, "a")
+        ulmfit.zero_shot_scores(random_language_model(KNOWN), TEXTS, words, "a")
 
 
-def test_texts_without_a_word_are_an_error():
+def test_texts_without_a_word_are_an_error(random_language_model):
     with pytest.raises(data.DataError, match="leave empty ones out"):
-        ulmfit.zero_shot_scores(make_language_model(), ["", " "], WORDS, "a")
+        ulmfit.zero_shot_scores(
+            random_language_model(KNOWN), ["", " "], WORDS, "a"
+        )
 
 
-def test_classes_are_found_without_a_label():
+def test_classes_are_found_without_a_label(random_language_model):
     """A language model that learnt what follows what tells texts apart."""
     random = np.random.default_rng(0)
     groups = {"a": ["film", "the"], "b": ["was", "."]}
     words = {"a": ["good"], "b": ["bad"]}
     kinds = random.choice(list(groups), 300)
     contents = [" ".join(random.choice(groups[kind], 4)) for kind in kinds]
-    language_model = make_language_model()
+    language_model = random_language_model(KNOWN)
     for weight in language_model.weights:
         weight.assign(random.uniform(-0.1, 0.1, size=weight.shape))
     ulmfit.finetune_language_model(

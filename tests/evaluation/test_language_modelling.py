@@ -10,27 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ulmfit_keras import evaluation
-from ulmfit_keras import models
 from ulmfit_keras import text
 from ulmfit_keras.evaluation import language_modelling
 from ulmfit_keras.evaluation import wikitext
 
 TEXTS = ["the film was good", "The zebra was bad bad", "good film"]
 WORDS = ["the", "film", "was", "good", "bad"]
-
-
-def make_language_model(backwards=False):
-    tokenizer = text.WordTokenizer([*text.SPECIAL_TOKENS, *WORDS])
-    backbone = models.AWDLSTMBackbone(
-        tokenizer.vocabulary_size(), 4, 6, 2, backwards=backwards
-    )
-    language_model = models.AWDLSTMCausalLM(
-        backbone, models.AWDLSTMCausalLMPreprocessor(tokenizer)
-    )
-    random = np.random.default_rng(0)
-    for weight in language_model.weights:
-        weight.assign(random.normal(size=weight.shape))
-    return language_model
 
 
 def nats_by_hand(language_model, documents):
@@ -53,8 +38,8 @@ def spelled_by_hand(words, num_letters):
     return bits
 
 
-def test_all_figures_add_up():
-    language_model = make_language_model()
+def test_all_figures_add_up(random_language_model):
+    language_model = random_language_model(WORDS)
     metrics = evaluation.language_model_metrics(
         language_model, TEXTS, batch_size=1, bptt=3
     )
@@ -80,8 +65,8 @@ def test_all_figures_add_up():
     )
 
 
-def test_windows_and_chunks_change_nothing():
-    language_model = make_language_model()
+def test_windows_and_chunks_change_nothing(random_language_model):
+    language_model = random_language_model(WORDS)
     expected = evaluation.language_model_metrics(language_model, TEXTS, 1, 3)
     for bptt, chunk_size in ((70, 512), (5, 2), (4, None)):
         metrics = evaluation.language_model_metrics(
@@ -90,9 +75,9 @@ def test_windows_and_chunks_change_nothing():
         assert metrics == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_backward_model_reads_from_the_end():
+def test_a_backward_model_reads_from_the_end(random_language_model):
     texts = ["the film was good"]
-    language_model = make_language_model(backwards=True)
+    language_model = random_language_model(WORDS, backwards=True)
     metrics = evaluation.language_model_metrics(language_model, texts, 1)
     tokenizer = language_model.preprocessor.tokenizer
     (ids,) = text.encode_texts(tokenizer, texts)
@@ -104,8 +89,10 @@ def test_a_backward_model_reads_from_the_end():
     )
 
 
-def test_leaving_words_out_of_the_vocabulary_gains_nothing():
-    language_model = make_language_model()
+def test_leaving_words_out_of_the_vocabulary_gains_nothing(
+    random_language_model,
+):
+    language_model = random_language_model(WORDS)
     known = evaluation.language_model_metrics(language_model, ["good bad"], 1)
     unknown = evaluation.language_model_metrics(language_model, ["gnus ape"], 1)
     assert known["unknown_share"] == 0 and unknown["unknown_share"] == 1
@@ -127,9 +114,9 @@ def test_frequent_letters_cost_less():
     assert spelling_bits(["aaaaaab"] * 1000, 3) / 8000 < 0.6 * uniform
 
 
-def test_no_token_is_an_error():
+def test_no_token_is_an_error(random_language_model):
     with pytest.raises(ValueError, match="at least two tokens"):
-        evaluation.language_model_metrics(make_language_model(), [""])
+        evaluation.language_model_metrics(random_language_model(WORDS), [""])
 
 
 WIKITEXT = """ 
@@ -143,8 +130,10 @@ WIKITEXT = """
 """
 
 
-def test_wikitext_is_divided_by_its_own_words(monkeypatch):
-    language_model = make_language_model()
+def test_wikitext_is_divided_by_its_own_words(
+    random_language_model, monkeypatch
+):
+    language_model = random_language_model(WORDS)
     seen = []
     monkeypatch.setattr(
         wikitext,
@@ -176,15 +165,17 @@ def test_wikitext_is_divided_by_its_own_words(monkeypatch):
     )
 
 
-def test_other_text_is_not_wikitext():
+def test_other_text_is_not_wikitext(random_language_model):
     with pytest.raises(ValueError, match=r"' = Title = '.*\['a b'\]"):
-        evaluation.wikitext_metrics(make_language_model(), "a b\n")
+        evaluation.wikitext_metrics(random_language_model(WORDS), "a b\n")
 
 
-def test_wikitext_has_as_many_words_as_its_paper_says(data_dir):
+def test_wikitext_has_as_many_words_as_its_paper_says(
+    random_language_model, data_dir
+):
     """Merity et al. 2016, table 1."""
     content = lzma.decompress(
         (data_dir / "wikitext-2" / "valid.txt.xz").read_bytes()
     ).decode()
-    metrics = evaluation.wikitext_metrics(make_language_model(), content)
+    metrics = evaluation.wikitext_metrics(random_language_model(WORDS), content)
     assert metrics["words"] == 217_646

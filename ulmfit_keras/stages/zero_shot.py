@@ -65,22 +65,15 @@ def zero_shot_scores(
     check_texts(language_model, texts, "score", "leave empty ones out")
     tokenizer = language_model.preprocessor.tokenizer
     reader = NextWordReader(language_model, _word_ids(tokenizer, words))
-    start, *between = _ids(tokenizer, prompt)
-    documents = [
-        ids[: max(max_tokens - len(between), 1)]
-        for ids in text.encode_texts(tokenizer, texts)
-    ]
-    if language_model.backbone.backwards:
-        # `predict_documents` turns all but the first token round.
-        parts = ([[start], between, ids[1:]] for ids in documents)
-    else:
-        parts = ([ids, between] for ids in documents)
-    scores = predict_documents(
-        reader,
-        [np.concatenate(part).astype("int32") for part in parts],
-        batch_size,
-        verbose,
-    )
+    prompt_ids = _ids(tokenizer, prompt)
+    limit = max(max_tokens - len(prompt_ids), 1)
+    documents = []
+    for ids in text.encode_texts(tokenizer, texts, limit):
+        # `predict_documents` turns what follows `xxbos` round, for a model
+        # that reads backwards.
+        end = 1 if language_model.backbone.backwards else len(ids)
+        documents.append(np.concatenate([ids[:end], prompt_ids, ids[end:]]))
+    scores = predict_documents(reader, documents, batch_size, verbose)
     return scores - scores.mean(axis=0)
 
 
@@ -121,7 +114,7 @@ class ClassWords(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.token_embedding = language_model.backbone.token_embedding
         self.decoder_bias = language_model.decoder_bias
-        self.word_ids = word_ids
+        self.word_ids = [np.array(ids, "int32") for ids in word_ids]
         self.built = True
 
     def call(self, pooled):
@@ -129,15 +122,15 @@ class ClassWords(keras.layers.Layer):
         logits = self.decoder_bias(self.token_embedding(last, reverse=True))
         log_p = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         means = [
-            ops.mean(ops.take(log_p, np.array(ids, "int32"), axis=1), axis=1)
+            ops.mean(ops.take(log_p, ids, axis=1), axis=1)
             for ids in self.word_ids
         ]
         return ops.stack(means, axis=1)
 
 
 def _ids(tokenizer, content):
-    """The ids of a text, `xxbos` first."""
-    return text.encode_texts(tokenizer, [content])[0].tolist()
+    """The ids of a text's tokens, an int32 array, without `xxbos`."""
+    return text.encode_texts(tokenizer, [content])[0][1:]
 
 
 def _word_ids(tokenizer, words):
@@ -148,7 +141,7 @@ def _word_ids(tokenizer, words):
             f"Received: words={words}"
         )
     found = {
-        word: _ids(tokenizer, word)[1:]
+        word: _ids(tokenizer, word)
         for group in words.values()
         for word in group
     }
