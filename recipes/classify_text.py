@@ -15,6 +15,12 @@ predictions.csv, report.html, model.keras and savedmodel/1; the last line
 printed is one JSON object. OUTPUT_DIR/language_model, and with two directions
 OUTPUT_DIR/backward_language_model, are what stage 2 made: another classifier
 needs no stage 2 with --preset=OUTPUT_DIR/language_model --lm_epochs=0.
+
+With few labels, name words for each class and what stands before them:
+        --class_words=neg=bad,boring,worst --class_words=pos=good,great,best \
+        --prompt="This is a"
+Labels of unlabelled texts are then guessed (OUTPUT_DIR/guesses.csv), and the
+classifier is trained on them before it is trained on the labels.
 """
 
 import csv
@@ -27,6 +33,7 @@ import time
 from absl import flags
 
 from recipes import common
+from recipes import guessing
 from recipes import preparation
 from recipes import training
 
@@ -36,6 +43,8 @@ common.define_table_flags()
 common.define_stage_flags()
 common.define_language_model_flags()
 common.define_classifier_flags()
+guessing.define_flags()
+flags.adopt_module_key_flags(guessing)
 flags.adopt_module_key_flags(common)
 
 
@@ -78,16 +87,22 @@ def finetune(language_model, tables, output_dir, histories):
     return str(history.vocabulary_transfer)
 
 
-def train_classifier(language_model, tables, output_dir, histories):
-    """Stage 3; returns the classifier."""
-    name = training.stage_name("classifier", language_model)
-    print(f"\nStage 3: training the {name}")
-    began = time.monotonic()
-    classifier, history = training.train_classifier(
-        language_model, tables, output_dir
-    )
-    histories.append(record(name, history, began))
-    return classifier
+def train_classifier(language_model, tables, guesses, output_dir, histories):
+    """Stage 3, on `guesses` first unless None; returns the classifier."""
+
+    def train(kind, train_stage, start, rows):
+        name = training.stage_name(kind, language_model)
+        print(f"\nStage 3: training the {name}")
+        began = time.monotonic()
+        classifier, history = train_stage(start, rows, output_dir)
+        histories.append(record(name, history, began))
+        return classifier
+
+    start = language_model
+    if guesses is not None:
+        stage = guessing.train_classifier
+        start = train("classifier of guesses", stage, start, guesses)
+    return train("classifier", training.train_classifier, start, tables)
 
 
 def record(name, history, began):
@@ -164,15 +179,20 @@ def main(_):
     tables, language_models, report = preparation.prepare()
     train, test = tables["train"], tables["test"]
 
-    classifiers, histories = [], []
-    for language_model in language_models:
-        if FLAGS.lm_epochs:
+    guessing.check_options(tables)
+    guesses, histories = None, []
+    if FLAGS.lm_epochs:
+        for language_model in language_models:
             report["changes"]["vocabulary"] = finetune(
                 language_model, tables, output_dir, histories
             )
-        classifiers.append(
-            train_classifier(language_model, tables, output_dir, histories)
-        )
+    if FLAGS.class_words:
+        guesses = guessing.guess(language_models, tables, output_dir)
+        report["changes"]["labels guessed"] = f"{len(guesses[0]):,} texts"
+    classifiers = [
+        train_classifier(language_model, tables, guesses, output_dir, histories)
+        for language_model in language_models
+    ]
     classifier = training.average_of(classifiers)
     # Before what may fail, so that the training is not lost.
     classifier.save(output_dir / "model.keras")
@@ -234,7 +254,8 @@ def main(_):
         report,
         {
             flag.name: flag.value
-            for flag in FLAGS.get_key_flags_for_module(common)
+            for module in (common, guessing)
+            for flag in FLAGS.get_key_flags_for_module(module)
             if flag.value is not None
         },
         words,

@@ -39,7 +39,7 @@ def check_classifier_options():
 
 
 @contextlib.contextmanager
-def _user_errors():
+def user_errors():
     """As `common.user_errors`, for what only shows while training."""
     from ulmfit_keras import data
     from ulmfit_keras import stages
@@ -50,7 +50,7 @@ def _user_errors():
         sys.exit(f"\n{type(error).__name__}: {error}")
 
 
-@_user_errors()
+@user_errors()
 def finetune_language_model(language_model, tables, output_dir):
     """Stage 2 by the options, on all texts but those of the test table.
 
@@ -82,9 +82,14 @@ def finetune_language_model(language_model, tables, output_dir):
     )
 
 
-@_user_errors()
+@user_errors()
 def train_classifier(language_model, tables, output_dir):
     """Stage 3 by the options.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM`, or a classifier to train on.
+        tables: see `inputs.read_tables`.
+        output_dir: `pathlib.Path`.
 
     Returns:
         (classifier, history), of which the last is a Keras `History`.

@@ -253,3 +253,47 @@ def test_a_text_shorter_than_a_batch_still_trains():
         _language_model(), ["good", "bad"], epochs=1, verbose=0
     )
     assert np.isfinite(history.history["val_perplexity"]).all()
+
+
+def test_a_classifier_can_be_trained_on(reviews):
+    texts, labels = reviews
+    options = {"validation_fraction": 0, "settings": "small", "verbose": 0}
+    first = ulmfit.train_classifier(
+        _language_model(), texts, labels, epochs=1, max_tokens=50, **options
+    )
+    before = first.get_weights()
+    # One of the two labels is enough: the classes are known.
+    some = [i for i, label in enumerate(labels) if label == labels[0]]
+    second = ulmfit.train_classifier(
+        first,
+        [texts[i] for i in some],
+        [labels[0]] * len(some),
+        epochs=3,
+        unfreezing="all",
+        **options,
+    )
+    assert second.labels == first.labels
+    assert second.preprocessor.sequence_length == 50
+    for old, new in zip(before, first.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    column = first.labels.index(labels[0])
+    gained = second.predict(texts) - first.predict(texts)
+    assert gained[:, column].mean() > 0.02
+    # No rate, no change: it begins with what was learnt.
+    third = ulmfit.train_classifier(
+        first, texts, labels, epochs=1, learning_rate=1e-12, **options
+    )
+    for variable, other in zip(
+        first.trainable_variables, third.trainable_variables, strict=True
+    ):
+        np.testing.assert_allclose(variable, other, atol=1e-6)
+    with pytest.raises(ValueError, match="Received: 'odd' in row"):
+        ulmfit.train_classifier(first, texts[:1], ["odd"], **options)
+    with pytest.raises(ValueError, match="Received: problem_type='multi_l"):
+        ulmfit.train_classifier(
+            first,
+            texts,
+            [[x] for x in labels],
+            problem_type="multi_label",
+            **options,
+        )

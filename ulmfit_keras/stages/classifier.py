@@ -42,10 +42,12 @@ def train_classifier(
 ):
     """Train a classifier on a fine-tuned language model (section 3.3).
 
-    The encoder is copied, so the language model stays as it is.
+    All weights are copied, so the language model stays as it is.
 
     Args:
-        language_model: an `AWDLSTMCausalLM` with its preprocessor.
+        language_model: an `AWDLSTMCausalLM` with its preprocessor; or an
+            `AWDLSTMTextClassifier`, to be trained on with new texts. It keeps
+            its labels, its `max_length` and its `max_tokens`.
         texts: list of N str.
         labels: N labels: strings or integers; lists of them for
             `"multi_label"`; numbers for `"regression"`.
@@ -85,9 +87,11 @@ def train_classifier(
 
     Raises:
         ValueError: if texts and labels do not fit each other, a label occurs
-            only in the validation data, `settings` is unknown, a rate out of
-            its range, there is a `patience` but nothing to validate on, there
-            are class weights but no classes, or if training diverges.
+            only in the validation data, a classifier that is trained on has
+            another problem type or does not know a label, `settings` is
+            unknown, a rate out of its range, there is a `patience` but
+            nothing to validate on, there are class weights but no classes, or
+            if training diverges.
 
     Example:
 
@@ -123,19 +127,21 @@ def train_classifier(
             f"`patience` out. Received: patience={patience} and "
             f"validation_fraction={validation_fraction}"
         )
-    names = data.label_names(labels, problem_type)
-    targets = data.encode_labels(labels, names, problem_type)
-    classifier = models.AWDLSTMTextClassifier(
-        _copied_backbone(language_model.backbone),
-        num_classes=targets.shape[-1] if names is None else len(names),
-        preprocessor=models.AWDLSTMTextClassifierPreprocessor(
-            language_model.preprocessor.tokenizer.copy(),
-            sequence_length=max_tokens,
-        ),
-        problem_type=problem_type,
-        labels=names,
-        max_length=max_length,
-    )
+    if isinstance(language_model, models.AWDLSTMTextClassifier):
+        classifier = _copied_classifier(language_model, problem_type)
+        names = classifier.labels
+        targets = data.encode_labels(labels, names, problem_type)
+    else:
+        names = data.label_names(labels, problem_type)
+        targets = data.encode_labels(labels, names, problem_type)
+        classifier = models.AWDLSTMTextClassifier(
+            _copied_backbone(language_model.backbone),
+            num_classes=targets.shape[-1] if names is None else len(names),
+            preprocessor=_copied_preprocessor(language_model, max_tokens),
+            problem_type=problem_type,
+            labels=names,
+            max_length=max_length,
+        )
     set_dropout(classifier.backbone, stage)
     token_ids = classifier.preprocessor.token_ids
     train = data.LengthBuckets(
@@ -207,6 +213,30 @@ def _copied_backbone(backbone):
     copy = type(backbone).from_config(backbone.get_config())
     copy.set_weights(backbone.get_weights())
     return copy
+
+
+def _copied_classifier(classifier, problem_type):
+    if classifier.problem_type != problem_type:
+        raise ValueError(
+            "A classifier can be trained on for its own problem type only: "
+            f"problem_type={classifier.problem_type!r}. "
+            f"Received: problem_type={problem_type!r}"
+        )
+    copies = {
+        "backbone": _copied_backbone(classifier.backbone),
+        "preprocessor": _copied_preprocessor(
+            classifier, classifier.preprocessor.sequence_length
+        ),
+    }
+    copy = type(classifier)(**(classifier.get_config() | copies))
+    copy.set_weights(classifier.get_weights())
+    return copy
+
+
+def _copied_preprocessor(model, max_tokens):
+    return models.AWDLSTMTextClassifierPreprocessor(
+        model.preprocessor.tokenizer.copy(), sequence_length=max_tokens
+    )
 
 
 def _loss_and_metric(problem_type):

@@ -15,16 +15,20 @@ def zero_shot_scores(
     texts,
     words,
     prompt,
+    window=64,
     batch_size=64,
     max_tokens=4000,
     verbose=0,
 ):
     """What a language model would call texts, by the words it expects next.
 
-    A prompt such as "This is a" is put after each text. A class' score is the
-    mean of log p(word | text, prompt) over its words, less its mean over all
-    texts, so that no class gains by having frequent words. Argmax then takes
-    the classes for about equally frequent; else add log shares.
+    Long texts are read in windows, each half over the one before, since such
+    a model remembers the last sentences best. A prompt such as "This is a" is
+    put after each. A class' score is the mean of log p(word | window, prompt)
+    over its words and the windows, less its mean over all texts, so that no
+    class gains by having frequent words. Argmax then takes the classes for
+    about equally frequent; else add log shares. Scores of several prompts, or
+    of both directions, may be added up.
 
     The language model should be fine-tuned on texts of this kind first. Labels
     made so are wrong often, but a classifier that `train_classifier` trains on
@@ -40,7 +44,9 @@ def zero_shot_scores(
         prompt: str, what stands between a text and the word; for a language
             model that reads backwards, between the word and the text, such as
             "film." for "Great film. …".
-        batch_size: int, most texts to be read at a time. Defaults to 64.
+        window: int, tokens of a text to a window; None for whole texts.
+            Defaults to 64.
+        batch_size: int, most windows to be read at a time. Defaults to 64.
         max_tokens: int, texts are cut off after so many tokens. Defaults to
             4000.
         verbose: 0 for silence, else a progress bar. Defaults to 0.
@@ -50,8 +56,9 @@ def zero_shot_scores(
 
     Raises:
         DataError: if no text has a word.
-        ValueError: if there are no two classes, one has no words, or the
-            language model does not know a word as one token.
+        ValueError: if there are no two classes, one has no words, the
+            language model does not know a word as one token, or `window` is
+            below 2.
 
     Example:
 
@@ -61,20 +68,41 @@ def zero_shot_scores(
     labels = np.array(list(words))[scores.argmax(axis=1)]
     ```
     """
+    if window is not None and window < 2:
+        raise ValueError(
+            "`window` must be at least 2 tokens, or None for whole texts. "
+            f"Received: window={window}"
+        )
     texts = list(texts)
     check_texts(language_model, texts, "score", "leave empty ones out")
     tokenizer = language_model.preprocessor.tokenizer
     reader = NextWordReader(language_model, _word_ids(tokenizer, words))
     prompt_ids = _ids(tokenizer, prompt)
     limit = max(max_tokens - len(prompt_ids), 1)
-    documents = []
+    documents, firsts = [], []
     for ids in text.encode_texts(tokenizer, texts, limit):
-        # `predict_documents` turns what follows `xxbos` round, for a model
-        # that reads backwards.
-        end = 1 if language_model.backbone.backwards else len(ids)
-        documents.append(np.concatenate([ids[:end], prompt_ids, ids[end:]]))
+        firsts.append(len(documents))
+        for part in _windows(ids[1:], window):
+            # `predict_documents` turns what follows `xxbos` round, for a
+            # model that reads backwards.
+            pieces = [part, prompt_ids]
+            if language_model.backbone.backwards:
+                pieces.reverse()
+            documents.append(np.concatenate([ids[:1], *pieces]))
     scores = predict_documents(reader, documents, batch_size, verbose)
-    return scores - scores.mean(axis=0)
+    counts = np.diff([*firsts, len(documents)])
+    scores = np.add.reduceat(scores, firsts) / counts[:, None]
+    scores -= scores.mean(axis=0)
+    return scores.astype("float32")
+
+
+def _windows(ids, window):
+    """Parts of so many ids, each half over the one before; the last may be
+    shorter, by less than a half."""
+    if window is None or len(ids) <= window:
+        return [ids]
+    hop = window // 2
+    return [ids[i : i + window] for i in range(0, len(ids) - hop, hop)]
 
 
 class NextWordReader:

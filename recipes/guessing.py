@@ -1,0 +1,197 @@
+"""Labels guessed by words, to train a classifier on before the true ones."""
+
+import csv
+
+from absl import flags
+
+from recipes import common
+from recipes import training
+
+FLAGS = flags.FLAGS
+
+# Chosen on training reviews of IMDb: guesses are many and often wrong, which
+# a second epoch would only learn by heart.
+EPOCHS = 1
+LEARNING_RATE = 0.02
+
+
+def define_flags():
+    """Options of recipes that guess labels."""
+    flags.DEFINE_multi_string(
+        "class_words",
+        None,
+        "LABEL=word,word,… once for each label: guess labels of unlabelled "
+        "texts by the words that the language model expects after --prompt, "
+        "and train the classifier on them first. For few labels.",
+    )
+    flags.DEFINE_string(
+        "prompt",
+        None,
+        "What stands between a text and a class' word, such as 'This is a'.",
+    )
+    flags.DEFINE_string(
+        "backward_prompt",
+        None,
+        "For --backward_preset: what stands between a class' word and a text, "
+        "such as 'film.'.",
+    )
+    flags.DEFINE_integer(
+        "guessed_rows",
+        20_000,
+        "Guess labels of so many texts at most, drawn by the seed.",
+        lower_bound=1,
+    )
+
+
+def prompts():
+    """The prompt of each direction that is used, a list."""
+    both = FLAGS.backward_preset is not None
+    return [FLAGS.prompt, FLAGS.backward_prompt][: 1 + both]
+
+
+def class_words():
+    """The words by label, a dict from str to list of str."""
+    words = {}
+    for option in FLAGS.class_words:
+        label, equals, listed = option.rpartition("=")
+        if not equals or not label or not listed or label in words:
+            raise ValueError(
+                "--class_words takes a label and its words, once for each "
+                "label, as in --class_words=pos=good,great. "
+                f"Received: --class_words={option}"
+            )
+        words[label] = [word.strip() for word in listed.split(",")]
+    return words
+
+
+@common.user_errors()
+def check_options(tables):
+    """Find what guessing cannot work with, before any training."""
+    from ulmfit_keras import data
+
+    given = [
+        f"--{name}"
+        for name in ("prompt", "backward_prompt", "guessed_rows")
+        if FLAGS[name].present
+    ]
+    if not FLAGS.class_words:
+        if given:
+            raise ValueError(
+                "Labels are guessed by --class_words only: give them, or leave "
+                f"{', '.join(given)} out. Received: no --class_words"
+            )
+        return
+    if FLAGS.problem_type != "single_label":
+        raise ValueError(
+            "--class_words name one class for each text: leave them out, or "
+            "take --problem_type=single_label. "
+            f"Received: --problem_type={FLAGS.problem_type}"
+        )
+    needed = ["prompt", "backward_prompt"][: len(prompts())]
+    missing = [f"--{name}" for name in needed if FLAGS[name].value is None]
+    if missing:
+        raise ValueError(
+            "--class_words need a prompt for each language model. "
+            f"Received: no {', '.join(missing)}"
+        )
+    if "backward_prompt" in {x.strip("-") for x in given} - set(needed):
+        raise ValueError(
+            "--backward_prompt is for a model that reads backwards: give "
+            "--backward_preset, or leave it out. "
+            "Received: no --backward_preset"
+        )
+    names = data.label_names(tables["train"], FLAGS.problem_type)
+    words = class_words()
+    if set(words) != set(names):
+        raise ValueError(
+            "--class_words must be there once for each label of the training "
+            f"table: {', '.join(names)}. Received: {', '.join(words)}"
+        )
+    if not tables.get("unlabeled"):
+        raise ValueError(
+            "Labels are guessed for texts without labels: give a table of them "
+            "in --unlabeled. Received: no unlabelled texts"
+        )
+
+
+@common.user_errors()
+def guess(language_models, tables, output_dir):
+    """Guess labels, by the scores of all language models added up.
+
+    They are written to OUTPUT_DIR/guesses.csv, with a column of scores for
+    each class.
+
+    Returns:
+        (texts, labels), two lists.
+    """
+    import numpy as np
+
+    import ulmfit_keras
+
+    texts = [text for text in tables["unlabeled"].texts if text.strip()]
+    random = np.random.default_rng(FLAGS.seed)
+    rows = random.permutation(len(texts))[: FLAGS.guessed_rows]
+    texts = [texts[row] for row in sorted(rows)]
+    print(f"\nGuessing the labels of {len(texts):,} texts")
+    words = class_words()
+    scores = sum(
+        ulmfit_keras.zero_shot_scores(
+            language_model,
+            texts,
+            words,
+            prompt,
+            batch_size=256,
+            max_tokens=FLAGS.max_tokens,
+            verbose=1,
+        )
+        for language_model, prompt in zip(
+            language_models, prompts(), strict=True
+        )
+    )
+    labels = [list(words)[column] for column in scores.argmax(axis=1)]
+    path = output_dir / "guesses.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", *words])
+        for text, label, row in zip(texts, labels, scores, strict=True):
+            writer.writerow([text, label, *(f"{score:.4f}" for score in row)])
+    counts = ", ".join(f"{labels.count(label):,} {label}" for label in words)
+    print(f"Guessed {counts}: look at some of them in {path}")
+    return texts, labels
+
+
+@training.user_errors()
+def train_classifier(language_model, guesses, output_dir):
+    """A classifier of guessed labels.
+
+    Args:
+        language_model: an `AWDLSTMCausalLM`.
+        guesses: as returned by `guess`.
+        output_dir: `pathlib.Path`.
+
+    Returns:
+        (classifier, history), of which the last is a Keras `History`.
+    """
+    import keras
+
+    import ulmfit_keras
+
+    texts, labels = guesses
+    history = keras.callbacks.History()
+    name = training.stage_name("classifier of guesses", language_model)
+    classifier = ulmfit_keras.train_classifier(
+        language_model,
+        texts,
+        labels,
+        validation_fraction=0,
+        epochs=EPOCHS,
+        settings=FLAGS.settings,
+        learning_rate=LEARNING_RATE,
+        max_length=FLAGS.max_length,
+        max_tokens=FLAGS.max_tokens,
+        unfreezing="all",
+        dropout_multiplier=FLAGS.classifier_dropout_multiplier,
+        callbacks=[*training.logs(output_dir, name), history],
+        seed=FLAGS.seed,
+    )
+    return classifier, history

@@ -1,0 +1,102 @@
+"""A classifier trained on guessed labels first."""
+
+import csv
+import importlib.util
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None,
+    reason="the recipe ends with a SavedModel",
+)
+WORDS = ["--class_words=neg=bad,poor", "--class_words=pos=good, great"]
+
+
+@pytest.fixture(scope="module")
+def guessed(run_recipe, folder, presets, classifier_options, tmp_path_factory):
+    """(run, output folder) of both directions."""
+    output_dir = tmp_path_factory.mktemp("guessed")
+    run = run_recipe(
+        "classify_text",
+        *WORDS,
+        **classifier_options,
+        backward_preset=presets / "backward",
+        prompt="The film was",
+        backward_prompt="film.",
+        unlabeled=folder / "more.csv",
+        train_rows=40,
+        guessed_rows=30,
+        lm_epochs=0,
+        output_dir=output_dir,
+    )
+    assert run.code == 0, run.stderr
+    return run, output_dir
+
+
+def test_guesses_can_be_looked_at(guessed, folder):
+    run, output_dir = guessed
+    csv.field_size_limit(2**31 - 1)
+    with open(output_dir / "guesses.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30 and all(row["text"].strip() for row in rows)
+    for row in rows:
+        scores = {name: float(row[name]) for name in ("neg", "pos")}
+        assert scores[row["label"]] == max(scores.values())
+    assert sum("in_more" in row["text"] for row in rows) > 10
+    assert "Guessing the labels of 30 texts" in run.stdout
+    assert "guesses.csv" in run.stdout
+
+
+def test_each_direction_is_trained_on_guesses_then_on_labels(guessed):
+    run, output_dir = guessed
+    stages = [
+        line
+        for line in run.stdout.splitlines()
+        if line.startswith("Stage 3: training")
+    ]
+    assert stages == [
+        "Stage 3: training the classifier of guesses",
+        "Stage 3: training the classifier",
+        "Stage 3: training the backward classifier of guesses",
+        "Stage 3: training the backward classifier",
+    ]
+    report = (output_dir / "report.html").read_text("utf-8")
+    assert "Backward classifier of guesses" in report
+    assert "class words" in report and "30 texts" in report
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "messages"),
+    [
+        ([], {"prompt": "a"}, ["leave --prompt out", "no --class_words"]),
+        (WORDS, {}, ["a prompt for each", "no --prompt"]),
+        (WORDS[:1], {"prompt": "a"}, ["neg, pos", "Received: neg"]),
+        (["--class_words=bad"], {"prompt": "a"}, ["a label and its words"]),
+        (
+            WORDS,
+            {"prompt": "a", "backward_prompt": "a"},
+            ["give --backward_preset"],
+        ),
+        (WORDS, {"prompt": "a"}, ["no unlabelled texts"]),
+        (
+            ["--class_words=neg=dreadful", WORDS[1]],
+            {"prompt": "a", "train_rows": 30},
+            ["Received: ['dreadful']"],
+        ),
+    ],
+)
+def test_what_cannot_be_guessed_ends_in_one_message(
+    arguments, changes, messages, run_recipe, classifier_options, tmp_path
+):
+    run = run_recipe(
+        "classify_text",
+        *arguments,
+        **classifier_options,
+        **changes,
+        lm_epochs=0,
+        output_dir=tmp_path,
+    )
+    assert run.code != 0 and "Traceback" not in run.stderr
+    for message in messages:
+        assert message in run.stderr
+    assert "Stage 3" not in run.stdout
