@@ -58,3 +58,22 @@ STAGE_3 = {
     },
     "dbpedia": {"unfreezing": "all", "classifier_epochs": 8},
 }
+
+# By row: what recipes.classify_text gets where labels are guessed by words
+# first.
+GUESSED = {
+    "imdb-100": {
+        "class_words": [
+            "neg=bad,boring,worst,terrible,waste,poor,stupid",
+            "pos=good,great,best,excellent,wonderful,perfect",
+        ],
+        "prompt": "This is a",
+        "backward_prompt": "film.",
+        "train_rows": 100,
+        "unfreezing": "all",
+        "batch_size": 16,
+        "classifier_epochs": 10,
+        "classifier_learning_rate": 0.01,
+        "classifier_dropout_multiplier": 0.5,
+    },
+}

@@ -13,6 +13,8 @@ the test, stage 3 once for each seed, both in processes of their own. Methods:
 - finetuned: from --preset after stage 2;
 - bidirectional: the same with --backward_preset, both averaged; its forward
   half is then the column `finetuned`;
+- guessed: as bidirectional, after labels that are guessed by words; for rows
+  that have words in recipes/downstream_settings.py;
 - fastai: both stages in fastai, from --preset and on the same tokens; see
   recipes/fastai_classifier.py.
 TF-IDF with a linear model is trained beside the first of them, on the same
@@ -35,10 +37,19 @@ from recipes import common
 from recipes import fastai_environment
 from recipes import fastai_runs
 from recipes import processes
+from recipes.downstream_settings import GUESSED
 from recipes.downstream_settings import STAGE_2
 from recipes.downstream_settings import STAGE_3
 
-METHODS = ["scratch", "pretrained", "finetuned", "bidirectional", "fastai"]
+METHODS = [
+    "scratch",
+    "pretrained",
+    "finetuned",
+    "bidirectional",
+    "guessed",
+    "fastai",
+]
+BOTH_DIRECTIONS = {"bidirectional", "guessed"}
 DIRECTIONS = {"preset": "forward", "backward_preset": "backward"}
 
 FLAGS = flags.FLAGS
@@ -47,7 +58,9 @@ flags.adopt_module_key_flags(fastai_environment)
 flags.DEFINE_string("data_dir", None, "Folder of the sets.", required=True)
 flags.DEFINE_string("preset", "awd_lstm_small_en", "Language model.")
 flags.DEFINE_string(
-    "backward_preset", None, "One that reads backwards, for bidirectional."
+    "backward_preset",
+    None,
+    "One that reads backwards, for bidirectional and guessed.",
 )
 flags.DEFINE_multi_enum(
     "row", list(STAGE_3), list(STAGE_3), "Rows of the table."
@@ -60,10 +73,17 @@ flags.DEFINE_string(
 flags.register_multi_flags_validator(
     ["method", "backward_preset"],
     lambda values: (
-        ("bidirectional" in values["method"])
+        bool(BOTH_DIRECTIONS & set(values["method"]))
         == (values["backward_preset"] is not None)
     ),
-    "--method=bidirectional and --backward_preset go together",
+    "--method=bidirectional or guessed and --backward_preset go together",
+)
+flags.register_multi_flags_validator(
+    ["method", "row"],
+    lambda values: (
+        "guessed" not in values["method"] or set(values["row"]) <= set(GUESSED)
+    ),
+    f"--method=guessed is for --row={', '.join(GUESSED)} only",
 )
 
 
@@ -72,7 +92,11 @@ def run(recipe, **options):
     options |= {"data_dir": FLAGS.data_dir, "dtype": FLAGS.dtype}
     if FLAGS.backend:
         options["backend"] = FLAGS.backend
-    named = [f"--{name}={value}" for name, value in options.items()]
+    named = [
+        f"--{name}={value}"
+        for name, values in options.items()
+        for value in (values if isinstance(values, list) else [values])
+    ]
     command = [sys.executable, "-m", f"recipes.{recipe}", *named]
     return processes.run(command + shlex.split(FLAGS.options))
 
@@ -111,7 +135,7 @@ def presets(output_dir, method, name):
         return {"preset": untrained_preset(output_dir)}
     if method == "pretrained":
         return {"preset": FLAGS.preset}
-    options = list(DIRECTIONS)[: 2 if method == "bidirectional" else 1]
+    options = list(DIRECTIONS)[: 2 if method in BOTH_DIRECTIONS else 1]
     return {
         option: finetuned_preset(output_dir, name, option) for option in options
     }
@@ -121,7 +145,8 @@ def classify(output_dir, row, method, seed):
     """What recipes.classify_text, or fastai, says of a run."""
     if method == "fastai":
         return fastai_runs.classify(output_dir, row, seed)
-    name, options = row.split("-")[0], STAGE_3[row]
+    name = row.split("-")[0]
+    options = GUESSED[row] if method == "guessed" else STAGE_3[row]
     with tempfile.TemporaryDirectory() as folder:
         return run(
             "classify_text",

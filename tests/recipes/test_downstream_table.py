@@ -96,9 +96,43 @@ def test_the_forward_half_of_both_directions_is_a_column(run_recipe, options):
 
 
 def test_options_that_belong_together(run_recipe, options):
-    run = run_recipe("downstream_table", **options, backward_preset="other")
+    def fails(message, **changes):
+        run = run_recipe("downstream_table", **options, **changes)
+        assert run.code != 0 and message in run.stderr
+
+    fails("--backward_preset go together", backward_preset="other")
+    fails("--backward_preset go together", method="guessed")
+    fails(
+        "guessed is for --row=imdb-100 only",
+        method="guessed",
+        backward_preset="other",
+    )
+
+
+def test_guessed_labels_come_from_words_and_both_directions(
+    run_recipe, options
+):
+    folder = options["output_dir"] / "runs"
+    folder.mkdir(parents=True)
+    for direction in ("forward", "backward"):
+        (folder / f"imdb-stage_2-{direction}.json").write_text("{}")
+    # The error of a program that fails names its command.
+    run = run_recipe(
+        "downstream_table",
+        **(options | {"row": "imdb-100"}),
+        method="guessed",
+        backward_preset="other",
+        options="--no_such_option",
+    )
     assert run.code != 0
-    assert "--backward_preset go together" in run.stderr
+    command = run.stdout + run.stderr
+    for expected in (
+        "--class_words=neg=bad,boring",
+        "--class_words=pos=good,great",
+        "imdb-stage_2-backward/preset",
+        "--backward_prompt=film.",
+    ):
+        assert expected in command
 
 
 @pytest.mark.skipif(
