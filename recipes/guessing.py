@@ -87,14 +87,14 @@ def check_options(tables):
             "take --problem_type=single_label. "
             f"Received: --problem_type={FLAGS.problem_type}"
         )
-    needed = ["prompt", "backward_prompt"][: len(prompts())]
-    missing = [f"--{name}" for name in needed if FLAGS[name].value is None]
-    if missing:
+    if None in prompts():
         raise ValueError(
-            "--class_words need a prompt for each language model. "
-            f"Received: no {', '.join(missing)}"
+            "--class_words need --prompt, and with --backward_preset "
+            "--backward_prompt as well. Received: "
+            f"--prompt={FLAGS.prompt} and "
+            f"--backward_prompt={FLAGS.backward_prompt}"
         )
-    if "backward_prompt" in {x.strip("-") for x in given} - set(needed):
+    if FLAGS.backward_prompt is not None and FLAGS.backward_preset is None:
         raise ValueError(
             "--backward_prompt is for a model that reads backwards: give "
             "--backward_preset, or leave it out. "

@@ -69,7 +69,7 @@ def test_each_direction_is_trained_on_guesses_then_on_labels(guessed):
     ("arguments", "changes", "messages"),
     [
         ([], {"prompt": "a"}, ["leave --prompt out", "no --class_words"]),
-        (WORDS, {}, ["a prompt for each", "no --prompt"]),
+        (WORDS, {}, ["need --prompt", "Received: --prompt=None"]),
         (WORDS[:1], {"prompt": "a"}, ["neg, pos", "Received: neg"]),
         (["--class_words=bad"], {"prompt": "a"}, ["a label and its words"]),
         (
