@@ -160,7 +160,6 @@ def guess(language_models, tables, output_dir):
     return texts, labels
 
 
-@training.user_errors()
 def train_classifier(language_model, guesses, output_dir):
     """A classifier of guessed labels.
 
@@ -172,26 +171,12 @@ def train_classifier(language_model, guesses, output_dir):
     Returns:
         (classifier, history), of which the last is a Keras `History`.
     """
-    import keras
-
-    import ulmfit_keras
-
-    texts, labels = guesses
-    history = keras.callbacks.History()
-    name = training.stage_name("classifier of guesses", language_model)
-    classifier = ulmfit_keras.train_classifier(
+    return training.fit_classifier(
+        "classifier of guesses",
         language_model,
-        texts,
-        labels,
-        validation_fraction=0,
+        *guesses,
+        output_dir,
         epochs=EPOCHS,
-        settings=FLAGS.settings,
         learning_rate=LEARNING_RATE,
-        max_length=FLAGS.max_length,
-        max_tokens=FLAGS.max_tokens,
         unfreezing="all",
-        dropout_multiplier=FLAGS.classifier_dropout_multiplier,
-        callbacks=[*training.logs(output_dir, name), history],
-        seed=FLAGS.seed,
     )
-    return classifier, history

@@ -39,7 +39,7 @@ def check_classifier_options():
 
 
 @contextlib.contextmanager
-def user_errors():
+def _user_errors():
     """As `common.user_errors`, for what only shows while training."""
     from ulmfit_keras import data
     from ulmfit_keras import stages
@@ -50,7 +50,7 @@ def user_errors():
         sys.exit(f"\n{type(error).__name__}: {error}")
 
 
-@user_errors()
+@_user_errors()
 def finetune_language_model(language_model, tables, output_dir):
     """Stage 2 by the options, on all texts but those of the test table.
 
@@ -82,7 +82,7 @@ def finetune_language_model(language_model, tables, output_dir):
     )
 
 
-@user_errors()
+@_user_errors()
 def train_classifier(language_model, tables, output_dir):
     """Stage 3 by the options.
 
@@ -94,39 +94,65 @@ def train_classifier(language_model, tables, output_dir):
     Returns:
         (classifier, history), of which the last is a Keras `History`.
     """
-    import keras
-
-    import ulmfit_keras
     from ulmfit_keras import data
 
     # What is held out is held out first: no text may be in both.
     train, valid = labelled_parts(tables)
     if FLAGS.balance == "sampling":
         train = train.select(data.oversample(train.labels, FLAGS.seed))
-    print(f"Looking up the words of {len(train):,} texts")
-    history = keras.callbacks.History()
-    classifier = ulmfit_keras.train_classifier(
+    return fit_classifier(
+        "classifier",
         language_model,
         train.texts,
         train.labels,
+        output_dir,
         validation_data=valid and (valid.texts, valid.labels),
-        validation_fraction=0,
         problem_type=FLAGS.problem_type,
         epochs=FLAGS.classifier_epochs,
-        settings=FLAGS.settings,
         learning_rate=FLAGS.classifier_learning_rate,
         batch_size=FLAGS.batch_size,
-        max_length=FLAGS.max_length,
-        max_tokens=FLAGS.max_tokens,
         unfreezing=FLAGS.unfreezing,
-        dropout_multiplier=FLAGS.classifier_dropout_multiplier,
         class_weight="balanced" if FLAGS.balance == "weights" else None,
         patience=FLAGS.patience,
+    )
+
+
+@_user_errors()
+def fit_classifier(kind, language_model, texts, labels, output_dir, **options):
+    """`ulmfit_keras.train_classifier` with what options say of all training.
+
+    Args:
+        kind: what to call the classifier; its logs are named so.
+        language_model: an `AWDLSTMCausalLM`, or a classifier to train on.
+        texts: list of N str.
+        labels: their N labels.
+        output_dir: `pathlib.Path`.
+        **options: more of `ulmfit_keras.train_classifier`.
+
+    Returns:
+        (classifier, history), of which the last is a Keras `History`.
+    """
+    import keras
+
+    import ulmfit_keras
+
+    print(f"Looking up the words of {len(texts):,} texts")
+    history = keras.callbacks.History()
+    classifier = ulmfit_keras.train_classifier(
+        language_model,
+        texts,
+        labels,
+        validation_fraction=0,
+        settings=FLAGS.settings,
+        max_length=FLAGS.max_length,
+        max_tokens=FLAGS.max_tokens,
+        dropout_multiplier=FLAGS.classifier_dropout_multiplier,
         callbacks=[
-            *logs(output_dir, stage_name("classifier", language_model)),
+            *logs(output_dir, stage_name(kind, language_model)),
             history,
         ],
         seed=FLAGS.seed,
+        **options,
     )
     return classifier, history
 

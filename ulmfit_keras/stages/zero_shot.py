@@ -97,8 +97,7 @@ def zero_shot_scores(
 
 
 def _windows(ids, window):
-    """Parts of so many ids, each half over the one before; the last may be
-    shorter, by less than a half."""
+    """Parts of so many ids, each half over the one before, or all ids."""
     if window is None or len(ids) <= window:
         return [ids]
     hop = window // 2
