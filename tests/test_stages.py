@@ -289,6 +289,11 @@ def test_a_classifier_can_be_trained_on(reviews):
         np.testing.assert_allclose(variable, other, atol=1e-6)
     with pytest.raises(ValueError, match="Received: 'odd' in row"):
         ulmfit.train_classifier(first, texts[:1], ["odd"], **options)
+    unnamed = ulmfit.models.AWDLSTMTextClassifier(
+        first.backbone, num_classes=2, preprocessor=first.preprocessor
+    )
+    with pytest.raises(ValueError, match="2 classes without labels"):
+        ulmfit.train_classifier(unnamed, texts, labels, **options)
     with pytest.raises(ValueError, match="Received: problem_type='multi_l"):
         ulmfit.train_classifier(
             first,

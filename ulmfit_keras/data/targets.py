@@ -78,7 +78,7 @@ def encode_labels(labels, names, problem_type="single_label"):
     unseen = {x: rows for x, rows in rows_of.items() if x not in numbers}
     if unseen:
         raise DataError(
-            f"{source} has labels that no training row has. Add rows of these "
+            f"{source} has labels that were not trained on. Add rows of these "
             "classes to the training data, or correct or remove them here; "
             f"known labels are {listing(list(map(repr, names)))}. "
             f"Received: {_places(unseen)}"

@@ -88,10 +88,10 @@ def train_classifier(
     Raises:
         ValueError: if texts and labels do not fit each other, a label occurs
             only in the validation data, a classifier that is trained on has
-            another problem type or does not know a label, `settings` is
-            unknown, a rate out of its range, there is a `patience` but
-            nothing to validate on, there are class weights but no classes, or
-            if training diverges.
+            another problem type, no labels, or does not know one of them,
+            `settings` is unknown, a rate out of its range, there is a
+            `patience` but nothing to validate on, there are class weights but
+            no classes, or if training diverges.
 
     Example:
 
@@ -221,6 +221,13 @@ def _copied_classifier(classifier, problem_type):
             "A classifier can be trained on for its own problem type only: "
             f"problem_type={classifier.problem_type!r}. "
             f"Received: problem_type={problem_type!r}"
+        )
+    if classifier.labels is None and problem_type != "regression":
+        raise ValueError(
+            "A classifier can be trained on if it knows the names of its "
+            "classes: make it with labels=[…], a name for each class. "
+            f"Received: a classifier of {classifier.num_classes} classes "
+            "without labels"
         )
     copies = {
         "backbone": _copied_backbone(classifier.backbone),
