@@ -20,7 +20,7 @@ With few labels, name words for each class and what stands before them:
         --class_words=neg=bad,boring,worst --class_words=pos=good,great,best \
         --prompt="This is a"
 Labels of unlabelled texts are then guessed (OUTPUT_DIR/guesses.csv), and the
-classifier is trained on them before it is trained on the labels.
+classifier is trained on them first, then on the labels among some of them.
 """
 
 import csv
@@ -98,11 +98,16 @@ def train_classifier(language_model, tables, guesses, output_dir, histories):
         histories.append(record(name, history, began))
         return classifier
 
-    start = language_model
+    start, stage = language_model, training.train_classifier
     if guesses is not None:
-        stage = guessing.train_classifier
-        start = train("classifier of guesses", stage, start, guesses)
-    return train("classifier", training.train_classifier, start, tables)
+        start = train(
+            "classifier of guesses", guessing.train_classifier, start, guesses
+        )
+        stage = functools.partial(
+            stage,
+            arrange=functools.partial(guessing.among_guesses, guesses=guesses),
+        )
+    return train("classifier", stage, start, tables)
 
 
 def record(name, history, began):

@@ -14,6 +14,10 @@ FLAGS = flags.FLAGS
 EPOCHS = 1
 LEARNING_RATE = 0.02
 
+# Few labels by themselves can undo what guesses taught.
+LABEL_REPEATS = 2
+GUESSES_PER_LABEL = 3
+
 
 def define_flags():
     """Options of recipes that guess labels."""
@@ -179,4 +183,25 @@ def train_classifier(language_model, guesses, output_dir):
         epochs=EPOCHS,
         learning_rate=LEARNING_RATE,
         unfreezing="all",
+    )
+
+
+def among_guesses(texts, labels, guesses):
+    """Labelled texts, each more than once, among guessed ones.
+
+    Args:
+        texts: list of N str.
+        labels: their N labels.
+        guesses: as returned by `guess`; some are drawn by the seed.
+
+    Returns:
+        (texts, labels), two lists.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(FLAGS.seed)
+    rows = random.permutation(len(guesses[0]))[: GUESSES_PER_LABEL * len(texts)]
+    return tuple(
+        [*labelled * LABEL_REPEATS, *(guessed[row] for row in rows)]
+        for labelled, guessed in zip((texts, labels), guesses, strict=True)
     )

@@ -83,13 +83,16 @@ def finetune_language_model(language_model, tables, output_dir):
 
 
 @_user_errors()
-def train_classifier(language_model, tables, output_dir):
+def train_classifier(language_model, tables, output_dir, arrange=None):
     """Stage 3 by the options.
 
     Args:
         language_model: an `AWDLSTMCausalLM`, or a classifier to train on.
         tables: see `inputs.read_tables`.
         output_dir: `pathlib.Path`.
+        arrange: function from texts and their labels, without what is held
+            out, to the texts and labels to train on. Defaults to None: they
+            are what is trained on.
 
     Returns:
         (classifier, history), of which the last is a Keras `History`.
@@ -100,11 +103,11 @@ def train_classifier(language_model, tables, output_dir):
     train, valid = labelled_parts(tables)
     if FLAGS.balance == "sampling":
         train = train.select(data.oversample(train.labels, FLAGS.seed))
+    rows = train.texts, train.labels
     return fit_classifier(
         "classifier",
         language_model,
-        train.texts,
-        train.labels,
+        *(arrange(*rows) if arrange else rows),
         output_dir,
         validation_data=valid and (valid.texts, valid.labels),
         problem_type=FLAGS.problem_type,

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import re
 
 import pytest
 
@@ -60,6 +61,9 @@ def test_each_direction_is_trained_on_guesses_then_on_labels(guessed):
         "Stage 3: training the backward classifier of guesses",
         "Stage 3: training the backward classifier",
     ]
+    # 40 rows twice, less 4 held out, among all 30 guesses.
+    sizes = re.findall(r"the words of ([0-9]+) texts", run.stdout)
+    assert sizes == ["30", str(2 * 36 + 30)] * 2
     report = (output_dir / "report.html").read_text("utf-8")
     assert "Backward classifier of guesses" in report
     assert "class words" in report and "30 texts" in report
