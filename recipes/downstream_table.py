@@ -205,9 +205,8 @@ def markdown(errors):
 
 
 def main(_):
-    # Now, not after the hours of our own runs.
     if "fastai" in FLAGS.method:
-        fastai_environment.versions()
+        fastai_runs.check_packages()
     output_dir = common.start()
     errors = {}
     for row in FLAGS.row:

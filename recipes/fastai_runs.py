@@ -1,9 +1,11 @@
 """How `downstream_table` has fastai train on the same tokens and weights."""
 
+import importlib.util
 import json
 
 from absl import flags
 
+from recipes import common
 from recipes import fastai_environment
 from recipes import processes
 from recipes.downstream_settings import STAGE_2
@@ -12,6 +14,21 @@ from recipes.downstream_settings import STAGE_3
 FLAGS = flags.FLAGS
 # Of fastai's text tutorial.
 DROPOUT = {"language_model": 0.3, "classifier": 0.5}
+
+
+@common.user_errors()
+def check_packages():
+    """Miss packages of both sides before the hours of our own runs.
+
+    Raises:
+        ImportError: if fastai is not there, or torch on our side.
+    """
+    fastai_environment.versions()
+    if not importlib.util.find_spec("torch"):
+        raise ImportError(
+            "Weights are handed to fastai by torch, which must be installed "
+            "here, too: `pip install torch`. Received: no module torch"
+        )
 
 
 def run(part, settings):

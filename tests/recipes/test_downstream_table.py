@@ -7,6 +7,8 @@ import keras
 import pytest
 
 from recipes import downstream_table
+from recipes import fastai_environment
+from recipes import fastai_runs
 from recipes import processes
 
 
@@ -133,6 +135,13 @@ def test_guessed_labels_come_from_words_and_both_directions(
         "--backward_prompt=film.",
     ):
         assert expected in command
+
+
+def test_fastai_needs_torch_on_our_side_too(monkeypatch):
+    monkeypatch.setattr(fastai_environment, "versions", dict)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="Received: no module torch"):
+        fastai_runs.check_packages()
 
 
 @pytest.mark.skipif(
