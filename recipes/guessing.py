@@ -1,5 +1,6 @@
 """Labels guessed by words, to train a classifier on before the true ones."""
 
+import collections
 import csv
 
 from absl import flags
@@ -122,7 +123,8 @@ def check_options(tables):
 def guess(language_models, tables, output_dir):
     """Guess labels, by the scores of all language models added up.
 
-    They are written to OUTPUT_DIR/guesses.csv, with a column of scores for
+    Each label is guessed as often as the labelled rows have it, in proportion.
+    Guesses are written to OUTPUT_DIR/guesses.csv, with a column of scores for
     each class.
 
     Returns:
@@ -152,6 +154,8 @@ def guess(language_models, tables, output_dir):
             language_models, prompts(), strict=True
         )
     )
+    counts = collections.Counter(map(str, tables["train"].labels))
+    scores = ulmfit_keras.match_shares(scores, [counts[x] for x in words])
     labels = [list(words)[column] for column in scores.argmax(axis=1)]
     path = output_dir / "guesses.csv"
     with open(path, "w", encoding="utf-8", newline="") as file:

@@ -16,6 +16,7 @@ from ulmfit_keras import optimizers
 from ulmfit_keras import schedules
 from ulmfit_keras import text
 from ulmfit_keras.stages import finetune_language_model
+from ulmfit_keras.stages import match_shares
 from ulmfit_keras.stages import train_classifier
 from ulmfit_keras.stages import zero_shot_scores
 
@@ -29,6 +30,7 @@ __all__ = [
     "export",
     "finetune_language_model",
     "layers",
+    "match_shares",
     "models",
     "ops",
     "optimizers",

@@ -26,9 +26,9 @@ def zero_shot_scores(
     a model remembers the last sentences best. A prompt such as "This is a" is
     put after each. A class' score is the mean of log p(word | window, prompt)
     over its words and the windows, less its mean over all texts, so that no
-    class gains by having frequent words. Argmax then takes the classes for
-    about equally frequent; else add log shares. Scores of several prompts, or
-    of both directions, may be added up.
+    class gains by having frequent words. Scores of several prompts, or of both
+    directions, may be added up. Argmax takes the classes for about equally
+    frequent; where they are not, see `match_shares`.
 
     The language model should be fine-tuned on texts of this kind first. Labels
     made so are wrong often, but a classifier that `train_classifier` trains on
