@@ -90,24 +90,22 @@ def finetune(language_model, tables, output_dir, histories):
 def train_classifier(language_model, tables, guesses, output_dir, histories):
     """Stage 3, on `guesses` first unless None; returns the classifier."""
 
-    def train(kind, train_stage, start, rows):
+    def train(kind, train_stage, start, rows, **options):
         name = training.stage_name(kind, language_model)
         print(f"\nStage 3: training the {name}")
         began = time.monotonic()
-        classifier, history = train_stage(start, rows, output_dir)
+        classifier, history = train_stage(start, rows, output_dir, **options)
         histories.append(record(name, history, began))
         return classifier
 
-    start, stage = language_model, training.train_classifier
+    start, arrange = language_model, None
     if guesses is not None:
         start = train(
             "classifier of guesses", guessing.train_classifier, start, guesses
         )
-        stage = functools.partial(
-            stage,
-            arrange=functools.partial(guessing.among_guesses, guesses=guesses),
-        )
-    return train("classifier", stage, start, tables)
+        arrange = functools.partial(guessing.among_guesses, guesses=guesses)
+    stage = training.train_classifier
+    return train("classifier", stage, start, tables, arrange=arrange)
 
 
 def record(name, history, began):

@@ -52,6 +52,6 @@ def match_shares(scores, shares):
             others = np.delete(shifted, column, axis=1).max(axis=1)
             leads = np.sort(shifted[:, column] - others)[::-1]
             # Between the last text that is to be the class' and the next.
-            ends = [leads[0] + 1.0, *leads, leads[-1] - 1.0]
-            shifted[:, column] -= (ends[count] + ends[count + 1]) / 2
+            leads = [leads[0] + 1.0, *leads, leads[-1] - 1.0]
+            shifted[:, column] -= (leads[count] + leads[count + 1]) / 2
     return shifted.astype(scores.dtype)
