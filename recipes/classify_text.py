@@ -182,7 +182,7 @@ def main(_):
     tables, language_models, report = preparation.prepare()
     train, test = tables["train"], tables["test"]
 
-    guessing.check_options(tables)
+    guessing.check_options(tables, language_models)
     guesses, histories = None, []
     if FLAGS.lm_epochs:
         for language_model in language_models:

@@ -70,9 +70,10 @@ def class_words():
 
 
 @common.user_errors()
-def check_options(tables):
+def check_options(tables, language_models):
     """Find what guessing cannot work with, before any training."""
     from ulmfit_keras import data
+    from ulmfit_keras import text
 
     given = [
         f"--{name}"
@@ -116,6 +117,16 @@ def check_options(tables):
         raise ValueError(
             "Labels are guessed for texts without labels: give a table of them "
             "in --unlabeled. Received: no unlabelled texts"
+        )
+    # Stage 2 may come to know a word, but not make one of two.
+    tokenizer = language_models[0].preprocessor.tokenizer
+    listed = [word for group in words.values() for word in group]
+    ids = text.encode_texts(tokenizer, listed)
+    wrong = [x for x, row in zip(listed, ids, strict=True) if len(row) != 2]
+    if wrong:
+        raise ValueError(
+            "Each of --class_words must be one token: 'bad' is, 'not good' and "
+            f"'Bad' are two. Received: {wrong}"
         )
 
 

@@ -83,6 +83,11 @@ def test_each_direction_is_trained_on_guesses_then_on_labels(guessed):
         ),
         (WORDS, {"prompt": "a"}, ["no unlabelled texts"]),
         (
+            ["--class_words=neg=not good,Bad,poor", WORDS[1]],
+            {"prompt": "a", "train_rows": 30},
+            ["Each of --class_words must", "Received: ['not good', 'Bad']"],
+        ),
+        (
             ["--class_words=neg=dreadful", WORDS[1]],
             {"prompt": "a", "train_rows": 30},
             ["Received: ['dreadful']"],
