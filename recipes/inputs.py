@@ -23,7 +23,12 @@ def read_tables(hold_out=True):
     """
     from ulmfit_keras import data
 
-    tables, changes = _read_all(), {}
+    tables, unread = _read_all()
+    changes = {}
+    if unread:
+        changes["tables not read"] = (
+            f"{', '.join(unread)} (--unlabeled takes one for stage 2)"
+        )
     if FLAGS.clean:
         for name, table in tables.items():
             table.texts, counts = data.clean_texts(table.texts)
@@ -52,12 +57,14 @@ def read_tables(hold_out=True):
 
 
 def _read_all():
+    """The tables, and the names of those of a public set that are not read."""
     from ulmfit_keras import data
 
     public = FLAGS.train in data.PUBLIC_SETS
     if FLAGS.train is not None and FLAGS.data_dir is not None:
         public = not os.path.isfile(FLAGS.train)
     _check_options(public)
+    found = {}
     if FLAGS.train is None:
         tables = data.builtin_passages()._asdict()
     elif public:
@@ -73,7 +80,13 @@ def _read_all():
             tables["test"] = _read(FLAGS.test)
     if FLAGS.unlabeled:
         tables["unlabeled"] = _read(FLAGS.unlabeled, with_labels=False)
-    return tables
+    read = {os.path.realpath(table.source) for table in tables.values()}
+    unread = [
+        name
+        for name, table in found.items()
+        if os.path.realpath(table.source) not in read
+    ]
+    return tables, unread
 
 
 def _check_options(public):

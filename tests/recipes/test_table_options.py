@@ -99,6 +99,26 @@ def test_a_set_of_ones_own_in_data_dir(run_recipe, folder, tmp_path):
     assert "has the folders ['own']" in run.stderr
 
 
+def test_tables_of_a_set_that_are_not_read_are_named(
+    run_recipe, presets, tmp_path
+):
+    own = _own_set(tmp_path) / "own"
+    for name in ("extra", "given"):
+        (own / f"{name}.csv").write_text("text,label\na film,0\n")
+    run = run_recipe(
+        "finetune_language_model",
+        train="own",
+        data_dir=tmp_path,
+        unlabeled=own / "given.csv",
+        preset=presets / "forward",
+        lm_epochs=1,
+        num_sampled=0,
+        output_dir=tmp_path,
+    )
+    assert run.code == 0, run.stderr
+    assert "tables not read: extra (--unlabeled takes one" in run.stdout
+
+
 def _own_set(folder):
     (folder / "own").mkdir()
     for name in ("train", "valid", "test"):
