@@ -190,6 +190,12 @@ def define_classifier_flags():
         "Scales all dropout rates of stage 3, in place of the setting's.",
     )
     flags.DEFINE_float(
+        "adversarial_epsilon",
+        None,
+        "Train stage 3 on perturbed word vectors, too: size of a perturbation "
+        "over that of the text, such as 0.02. Takes twice the time.",
+    )
+    flags.DEFINE_float(
         "classifier_learning_rate", None, "In place of the setting's."
     )
     flags.DEFINE_enum(

@@ -28,7 +28,10 @@ def check_language_model_options():
 def check_classifier_options():
     """Find figures that stage 3 cannot train with; returns the settings."""
     from ulmfit_keras import settings
+    from ulmfit_keras.models.adversarial_training import check_epsilon
 
+    if FLAGS.adversarial_epsilon is not None:
+        check_epsilon("adversarial_epsilon", FLAGS.adversarial_epsilon)
     return settings.choose_settings(
         settings.CLASSIFIER_SETTINGS,
         FLAGS.settings,
@@ -115,6 +118,7 @@ def train_classifier(language_model, tables, output_dir, arrange=None):
         learning_rate=FLAGS.classifier_learning_rate,
         batch_size=FLAGS.batch_size,
         unfreezing=FLAGS.unfreezing,
+        adversarial_epsilon=FLAGS.adversarial_epsilon,
         class_weight="balanced" if FLAGS.balance == "weights" else None,
         patience=FLAGS.patience,
     )

@@ -84,6 +84,30 @@ def test_three_stages_learn(reviews, backwards):
     assert probabilities[1].argmax() == 0
 
 
+@pytest.mark.parametrize("problem_type", ["single_label", "multi_label"])
+def test_adversarial_training_learns(reviews, problem_type):
+    texts, labels = reviews
+    if problem_type == "multi_label":
+        labels = [[label] for label in labels]
+    recorded = keras.callbacks.History()
+    ulmfit.train_classifier(
+        _language_model(),
+        texts,
+        labels,
+        problem_type=problem_type,
+        epochs=6,
+        learning_rate=0.05,
+        batch_size=16,
+        dropout_multiplier=0.1,
+        adversarial_epsilon=0.05,
+        class_weight=None if problem_type == "multi_label" else "balanced",
+        callbacks=[recorded],
+        verbose=0,
+    )
+    assert recorded.history["val_accuracy"][-1] == 1
+    assert recorded.history["unfrozen_groups"] == [1, 2, 3, 4, 4, 4]
+
+
 @pytest.mark.parametrize("settings", ["paper", "fastai", "small"])
 def test_all_settings_run_for_multi_label_and_regression(settings):
     language_model = _language_model()
@@ -199,6 +223,10 @@ def test_rates_out_of_range_are_refused(reviews, rate):
     with pytest.raises(ValueError, match="multiplier=2.5"):
         ulmfit.train_classifier(
             language_model, *reviews, dropout_multiplier=2.5
+        )
+    with pytest.raises(ValueError, match=f"adversarial_epsilon={rate}"):
+        ulmfit.train_classifier(
+            language_model, *reviews, adversarial_epsilon=rate
         )
 
 

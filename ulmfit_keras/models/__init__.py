@@ -1,5 +1,6 @@
 """KerasHub models of AWD-LSTM, and how ULMFiT trains them."""
 
+from ulmfit_keras.models.adversarial_training import AdversarialTraining
 from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
 from ulmfit_keras.models.awd_lstm_causal_lm import AWDLSTMCausalLM
 from ulmfit_keras.models.awd_lstm_causal_lm_preprocessor import (
@@ -27,6 +28,7 @@ __all__ = [
     "AWDLSTMCausalLMPreprocessor",
     "AWDLSTMTextClassifier",
     "AWDLSTMTextClassifierPreprocessor",
+    "AdversarialTraining",
     "BidirectionalTextClassifier",
     "DROPOUT_RATES",
     "Perplexity",

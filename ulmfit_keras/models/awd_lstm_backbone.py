@@ -154,7 +154,7 @@ class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
         """Number of values in the recurrent state of one text."""
         return 2 * sum(self.units)
 
-    def encode(self, token_ids, state=None, training=None):
+    def encode(self, token_ids, state=None, training=None, perturbation=None):
         """Read tokens, going on from a state.
 
         Args:
@@ -163,6 +163,8 @@ class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
                 one tensor. Defaults to None: zeros.
             training: bool, whether to drop. Defaults to None: what Keras
                 finds in the call around this one.
+            perturbation: (B, T, E), added to the word vectors. Defaults to
+                None.
 
         Returns:
             The last LSTM's outputs after dropout (B, T, E) and before it
@@ -170,6 +172,8 @@ class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
         """
         states = self.split_state(state)
         x = self.token_embedding(token_ids)
+        if perturbation is not None:
+            x = x + ops.cast(perturbation, x.dtype)
         x = self.embedding_dropout(x, token_ids, training=training)
         x = self.input_dropout(x, training=training)
         dropouts = [*self.hidden_dropouts, self.output_dropout]

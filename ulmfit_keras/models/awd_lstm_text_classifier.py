@@ -145,19 +145,23 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         self.head_dropout = head_dropout
         self.max_length = max_length
 
-    def output_logits(self, inputs, regularization=None):
+    def output_logits(self, inputs, regularization=None, perturbation=None):
         """The numbers before the last activation.
 
         Args:
             inputs: `{"token_ids": (B, T), "padding_mask": (B, T)}`.
             regularization: an `ActivationRegularization` of the encoder's
                 outputs. Defaults to None.
+            perturbation: (B, T, E), added to the word vectors, see
+                `DocumentEncoder`. Defaults to None.
 
         Returns:
             float32 (B, C).
         """
         padding_mask = inputs["padding_mask"]
-        hidden, raw = self.document_encoder(inputs["token_ids"], padding_mask)
+        hidden, raw = self.document_encoder(
+            inputs["token_ids"], padding_mask, perturbation=perturbation
+        )
         if regularization is not None:
             hidden = regularization(hidden, raw, padding_mask)
         x = self.concat_pooling(hidden, padding_mask)

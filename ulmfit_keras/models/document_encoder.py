@@ -69,6 +69,9 @@ class DocumentEncoder(keras.layers.Layer):
         padding_mask: (B, T), 1 for tokens and 0 for padding on the right.
         training: bool, whether to drop. Defaults to None: what Keras finds
             in the call around this one.
+        perturbation: (B, T, E), added to the word vectors through which the
+            gradient flows, in the order in which they are read. Defaults to
+            None.
 
     Output shape:
         Two tensors (B, T, E): the last LSTM's outputs after and before
@@ -96,7 +99,7 @@ class DocumentEncoder(keras.layers.Layer):
         self.max_length = max_length
         self.built = True
 
-    def call(self, token_ids, padding_mask, training=None):
+    def call(self, token_ids, padding_mask, training=None, perturbation=None):
         if self.backbone.backwards:
             token_ids = reverse_documents(token_ids, padding_mask)
         if token_ids.shape[1] is None:
@@ -107,8 +110,10 @@ class DocumentEncoder(keras.layers.Layer):
         else:
             first = max(token_ids.shape[1] - self.max_length, 0)
             pieces, state = self.read_past(token_ids[:, :first], training)
+        if perturbation is not None:
+            perturbation = perturbation[:, first:]
         dropped, raw, _ = self.backbone.encode(
-            token_ids[:, first:], state, training=training
+            token_ids[:, first:], state, training, perturbation
         )
         pieces.append((dropped, raw))
         if len(pieces) == 1:
@@ -150,7 +155,9 @@ class DocumentEncoder(keras.layers.Layer):
         )
         return [(dropped, raw)], state
 
-    def compute_output_spec(self, token_ids, padding_mask, training=None):
+    def compute_output_spec(
+        self, token_ids, padding_mask, training=None, perturbation=None
+    ):
         outputs = keras.KerasTensor(
             (*token_ids.shape, self.backbone.embedding_dim),
             self.backbone.compute_dtype,
