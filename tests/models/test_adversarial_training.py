@@ -132,6 +132,15 @@ def test_moves_have_the_size_asked_for(make_trainer, texts):
         assert not move[row][inputs["padding_mask"][row] == 0].any()
 
 
+def test_an_overflow_moves_nothing(make_trainer, texts):
+    trainer = make_trainer()
+    inputs = _batch(trainer, texts)
+    shape = (*inputs["token_ids"].shape, 6)
+    for value in (np.inf, -np.inf, np.nan):
+        move = trainer.perturbation(inputs, ops.full(shape, value))
+        assert not to_numpy(move).any()
+
+
 def test_only_what_the_gradient_reaches_moves(make_classifier):
     classifier = make_classifier(max_length=4)
     inputs = classifier.preprocessor(["good film , it was very good"])

@@ -85,6 +85,9 @@ class AdversarialTraining(keras.Model):
         vectors = self.classifier.backbone.token_embedding(inputs["token_ids"])
         mask = ops.cast(inputs["padding_mask"], "float32")[..., None]
         size = self.epsilon * _norm(ops.cast(vectors, "float32") * mask)
+        # In float16 a step may overflow. The optimizer leaves it out, but the
+        # averages of batch normalization would keep what is not finite.
+        gradient = ops.where(ops.isfinite(gradient), gradient, 0.0)
         # Brought to 1 first, or the squares of small numbers would be 0.
         largest = ops.max(ops.abs(gradient), axis=(1, 2), keepdims=True)
         gradient = gradient / ops.where(largest > 0, largest, 1.0)
