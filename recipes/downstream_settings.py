@@ -1,7 +1,8 @@
 """How `downstream_table` trains on each set.
 
 Those of imdb-100, imdb-1000, trec and ag_news were chosen on validation rows,
-of imdb-25000 the size of perturbations; the rest of that and dbpedia are guesses.
+and the size of perturbations for imdb-25000; the rest of that row and dbpedia
+are guesses.
 """
 
 # By set: options of recipes.finetune_language_model.
