@@ -193,8 +193,8 @@ def define_classifier_flags():
         "adversarial_epsilon",
         None,
         "Train stage 3 on perturbed word vectors, too, but not on guesses of "
-        "labels: size of a perturbation "
-        "over that of the text, such as 0.02. Takes twice the time.",
+        "labels: size of a perturbation over that of the text, such as 0.02. "
+        "Takes twice the time.",
     )
     flags.DEFINE_float(
         "classifier_learning_rate", None, "In place of the setting's."
