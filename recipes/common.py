@@ -192,9 +192,8 @@ def define_classifier_flags():
     flags.DEFINE_float(
         "adversarial_epsilon",
         None,
-        "Train stage 3 on perturbed word vectors, too, but not on guesses of "
-        "labels: size of a perturbation over that of the text, such as 0.02. "
-        "Takes twice the time.",
+        "Train stage 3 on perturbed word vectors, too: size of a perturbation "
+        "over that of the text, such as 0.02. Takes twice the time.",
     )
     flags.DEFINE_float(
         "classifier_learning_rate", None, "In place of the setting's."

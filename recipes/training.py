@@ -118,7 +118,6 @@ def train_classifier(language_model, tables, output_dir, arrange=None):
         learning_rate=FLAGS.classifier_learning_rate,
         batch_size=FLAGS.batch_size,
         unfreezing=FLAGS.unfreezing,
-        adversarial_epsilon=FLAGS.adversarial_epsilon,
         class_weight="balanced" if FLAGS.balance == "weights" else None,
         patience=FLAGS.patience,
     )
@@ -154,6 +153,7 @@ def fit_classifier(kind, language_model, texts, labels, output_dir, **options):
         max_length=FLAGS.max_length,
         max_tokens=FLAGS.max_tokens,
         dropout_multiplier=FLAGS.classifier_dropout_multiplier,
+        adversarial_epsilon=FLAGS.adversarial_epsilon,
         callbacks=[
             *logs(output_dir, stage_name(kind, language_model)),
             history,

@@ -3,8 +3,13 @@
 import csv
 import importlib.util
 import re
+from unittest import mock
 
 import pytest
+
+import ulmfit_keras
+from recipes import guessing
+from recipes import training
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None,
@@ -28,6 +33,7 @@ def guessed(run_recipe, folder, presets, classifier_options, tmp_path_factory):
         train_rows=40,
         guessed_rows=30,
         lm_epochs=0,
+        adversarial_epsilon=0.02,
         output_dir=output_dir,
     )
     assert run.code == 0, run.stderr
@@ -67,6 +73,16 @@ def test_each_direction_is_trained_on_guesses_then_on_labels(guessed):
     report = (output_dir / "report.html").read_text("utf-8")
     assert "Backward classifier of guesses" in report
     assert "class words" in report and "30 texts" in report
+
+
+def test_guesses_are_learned_with_perturbations(monkeypatch):
+    flags = mock.Mock(adversarial_epsilon=0.5)
+    learn = mock.Mock()
+    monkeypatch.setattr(training, "FLAGS", flags)
+    monkeypatch.setattr(training, "logs", lambda *_: [])
+    monkeypatch.setattr(ulmfit_keras, "train_classifier", learn)
+    guessing.train_classifier(mock.MagicMock(), (["a"], ["neg"]), None)
+    assert learn.call_args.kwargs["adversarial_epsilon"] == 0.5
 
 
 @pytest.mark.parametrize(
