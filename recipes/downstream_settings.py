@@ -74,6 +74,7 @@ GUESSED = {
         "train_rows": 100,
         "unfreezing": "all",
         "batch_size": 16,
+        "adversarial_epsilon": 0.02,
         "classifier_epochs": 5,
         "classifier_learning_rate": 0.01,
         "classifier_dropout_multiplier": 0.5,
