@@ -21,6 +21,10 @@ from ulmfit_keras.text.word_splitting import split_words
         ("a <B>bold</B> word", "a bold word"),
         ("<a href='http://x.y/?a=1'>link</a>", "link"),
         ("<!-- not\nshown -->shown", "shown"),
+        ("<tr><td>good</td><td>film</td></tr>", "good film"),
+        ("one<hr>two", "one\ntwo"),
+        ("<dt>a</dt><dd>b</dd>", "a\n\nb"),
+        ("un<b>believ</b>able", "unbelievable"),
         ("<script>if (a < b) {}</script >seen", "seen"),
         ("a < b and c > d", "a < b and c > d"),
         ("<3 and <unknown> stay", "<3 and <unknown> stay"),
@@ -108,3 +112,12 @@ def test_dropped_rows_are_named():
 def test_comparable_texts():
     assert comparable(" Straße\n1") == comparable("STRASSE 1")
     assert comparable("a b") != comparable("ab")
+    assert comparable(join_fields(["A", "b"])) == "a b"
+    assert comparable(join_fields(["", "  "])) == ""
+
+
+def test_rows_are_dropped_one_after_the_other():
+    table = TextTable(["a", "b", "c"])
+    first = drop_rows(table, also_in=[TextTable(["a"])])
+    second = drop_rows(first, also_in=[TextTable(["b"])])
+    assert second.problems == {"left_out_also_in": ["row 0", "row 1"]}

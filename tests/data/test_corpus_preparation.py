@@ -16,6 +16,7 @@ from ulmfit_keras.data.corpus import counts
 from ulmfit_keras.data.corpus import pieces
 from ulmfit_keras.data.corpus import preparation
 from ulmfit_keras.data.corpus import steps
+from ulmfit_keras.data.corpus.documents import Document
 from ulmfit_keras.data.corpus.manifest import source_names
 from ulmfit_keras.data.corpus.preparation import prepare_corpus
 from ulmfit_keras.data.corpus.shards import plan_shards
@@ -283,6 +284,13 @@ def test_wrong_files_are_told(tmp_path):
         _prepare(folder, [])
     with pytest.raises(DataError, match="named once"):
         _prepare(folder, [path, path])
+    with pytest.raises(DataError, match="named once"):
+        _prepare(folder, [path, f"{tmp_path}/../{tmp_path.name}/a.txt"])
+    with pytest.raises(DataError, match="must be files"):
+        _prepare(folder, [tmp_path])
+    (tmp_path / "wide.txt").write_bytes("one two\n".encode("utf-16-le"))
+    with pytest.raises(DataError, match="opens as utf-16-le"):
+        _prepare(folder, [tmp_path / "wide.txt"])
     with pytest.raises(DataError, match="which are equal"):
         _prepare(folder, [path], valid=[copy])
     with pytest.raises(DataError, match="must hold text"):
@@ -423,3 +431,24 @@ def test_a_vocabulary_can_be_given(tmp_path):
     other = Vocabulary([*SPECIAL_TOKENS, "the"])
     with pytest.raises(DataError, match="other vocabulary"):
         _prepare(tmp_path / "out", [path], tokenizer=_Given(other))
+
+
+def test_a_piece_ends_where_it_has_many_words(monkeypatch):
+    monkeypatch.setattr(pieces, "_MAX_PIECE_WORDS", 5)
+    documents = iter((0, Document(f"a{i} b{i} c{i}", True)) for i in range(4))
+    made = pieces._make_piece(documents, 10**6, False)
+    assert len(made["lengths"]) == 2
+    assert len(pieces._make_piece(documents, 10**6, False)["lengths"]) == 2
+
+
+def test_a_shard_that_was_removed_is_told(tmp_path):
+    (tmp_path / "a.txt").write_text("one two\n\nthree\n")
+    folder = tmp_path / "corpus"
+    manifest = prepare_corpus(folder, tmp_path / "a.txt", verbose=False)
+    shard = manifest["splits"]["train"]["shards"][0]["file"]
+    (folder / shard).unlink()
+    with pytest.raises(DataError, match=f"Received: no {shard}"):
+        prepare_corpus(folder, [tmp_path / "a.txt"], verbose=False)
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(DataError, match="manifest.json is damaged"):
+        TokenShards(folder)

@@ -7,6 +7,7 @@ from ulmfit_keras.data.report import format_report
 from ulmfit_keras.data.tables import TextTable
 from ulmfit_keras.data.tables import read_table
 from ulmfit_keras.text.word_splitting import SPECIAL_TOKENS
+from ulmfit_keras.text.word_splitting import join_fields
 from ulmfit_keras.text.word_tokenizer import WordTokenizer
 
 
@@ -137,3 +138,30 @@ def test_report_as_json_and_as_text(tokenizer):
         "NOTE (train): 1 rows could not be used and were skipped.",
     ):
         assert line in text.split("\n")
+
+
+def test_empty_fields_are_an_empty_text():
+    table = read_table(
+        (["", "  ", "hi there"], ["x", "y", "x"]),
+    )
+    fields = TextTable(
+        [join_fields([text, ""]) for text in table.texts], table.labels
+    )
+    found = data_report({"train": fields})["splits"]["train"]
+    assert found["empty_texts"] == 2
+    assert found["duplicate_texts"] == 1
+    assert found["conflicting_labels"] == 0
+    assert found["mean_words"] == 0.7
+
+
+def test_overlap_is_noted_in_any_order():
+    a, b = TextTable(["one", "two"]), TextTable(["two"])
+    in_training = (
+        "1 rows (100.0%) have a text that is in the training rows, too."
+    )
+    for tables in ({"train": a, "test": b}, {"test": b, "train": a}):
+        assert notes_of(data_report(tables), "test") == [in_training]
+    assert notes_of(data_report({"valid": a, "test": b}), "test") == [
+        in_training.replace("training", "valid")
+    ]
+    assert data_report({"test": b, "unlabeled": a})["notes"] == []

@@ -125,3 +125,13 @@ def test_real_sets(data_dir, name, train, test, classes):
     assert len(tables["test"]) == test
     assert len(set(tables["train"].labels)) == classes
     assert not tables["train"].problems
+
+
+def test_one_file_a_split(tmp_path):
+    write_csv(tmp_path / "trec/train.csv.xz", [("a", "b")])
+    write_csv(tmp_path / "trec/test.csv.xz", [("a", "b")])
+    (tmp_path / "trec/train.csv.bak").write_text("not a table")
+    assert set(load_public("trec", tmp_path)) == {"train", "test"}
+    (tmp_path / "trec/train.csv").write_text("text,label\na,b\n")
+    with pytest.raises(DataError, match="train.csv and train.csv.xz"):
+        load_public("trec", tmp_path)

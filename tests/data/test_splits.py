@@ -102,6 +102,12 @@ def test_numbers_are_held_out_over_their_whole_range():
     assert sorted(ranks.tolist()) == sorted(list(range(10)) * 2)
     whole = stratified_split([1, 2, 3, 4], 0.5, problem_type="regression")
     assert len(whole[1]) == 2
+    arrays = stratified_split(np.array(values), 0.1)
+    assert arrays[1].tolist() == held_out.tolist()
+    several = np.reshape(values, (100, 2))
+    assert (
+        len(stratified_split(several, 0.1, problem_type="regression")[1]) == 10
+    )
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 5])

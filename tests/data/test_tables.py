@@ -150,6 +150,7 @@ def test_folder_per_class(write, tmp_path):
     write("reviews/neg/sub/1.txt", "awful\n")
     write("reviews/neg/picture.png", b"\x89PNG")
     write("reviews/README.txt", "not a review")
+    write("reviews/.ipynb_checkpoints/1.txt", "awful")
     table = read_table(tmp_path / "reviews")
     assert table.texts == ["awful\n", "fine"]
     assert table.labels == ["neg", "pos"]
@@ -251,6 +252,16 @@ def test_multi_label(write):
         ["x", "y"],
         [],
     ]
+    arrays = (["a", "b"], [np.array(["x", "y"]), {"z"}])
+    assert read_table(arrays, problem_type="multi_label").labels == [
+        ["x", "y"],
+        ["z"],
+    ]
+    with pytest.raises(ValueError, match="Received: label_delimiter=''"):
+        read_table(path, problem_type="multi_label", label_delimiter="")
+    spaces = (["a"], ["x ; y ; z"])
+    found = read_table(spaces, problem_type="multi_label").problems
+    assert found == {"label_white_space": ["row 0"]}
     numbers = (["a", "b"], [[1, 2], 3])
     assert read_table(numbers, problem_type="multi_label").labels == [
         ["1", "2"],
@@ -353,6 +364,14 @@ def test_missing_values_of_pandas():
     table = read_table(frame)
     assert table.texts == ["a", ""]
     assert table.problems == {"missing_text": ["row 1"]}
+
+
+@pytest.mark.parametrize("text_column", [0, "0"])
+def test_columns_of_a_data_frame_may_be_numbers(text_column):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([["a", "x"], ["b", "y"]])
+    table = read_table(frame, text_column, 1)
+    assert (table.texts, table.labels) == (["a", "b"], ["x", "y"])
 
 
 def test_words_that_mean_missing_elsewhere_are_texts(write):

@@ -107,3 +107,25 @@ def test_balanced_weights_give_classes_equal_say():
 def test_a_table_without_labels_is_told():
     with pytest.raises(DataError, match="must have labels"):
         label_names(TextTable(["good"]))
+
+
+def test_what_is_no_class_is_told_by_its_row():
+    assert label_names([1.0, 0.0, np.float32(1)]) == ["0", "1"]
+    assert encode_labels(np.array([1.0, 0.0]), ["0", "1"]).tolist() == [1, 0]
+    for label in (None, float("nan"), "", " "):
+        with pytest.raises(DataError, match="row 2: no label"):
+            label_names(["a", "b", label])
+        with pytest.raises(DataError, match="row 0: no label"):
+            encode_labels([label], ["a", "b"])
+    with pytest.raises(DataError, match="row 0: the label 1.5 is neither"):
+        label_names([1.5, 2.0])
+    with pytest.raises(DataError, match="row 1: no label"):
+        label_names([["a"], [None]], "multi_label")
+
+
+def test_a_matrix_of_indicators_is_no_list_of_names():
+    with pytest.raises(DataError, match=r"row 0: \[0, 1, 0\] looks like"):
+        label_names(np.array([[0, 1, 0], [1, 0, 0]]), "multi_label")
+    with pytest.raises(DataError, match=r"row 1: \[0, 0\] looks like"):
+        read_table((["x", "y"], [[0, 1], [0, 0]]), problem_type="multi_label")
+    assert label_names([[0, 1], [1]], "multi_label") == ["0", "1"]

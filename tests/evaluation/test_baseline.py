@@ -45,6 +45,15 @@ def test_symbols_and_ideographs_are_words():
         "ab",
     )
     assert metrics["test_error"] == 0
+    # Words of one letter with two different marks.
+    metrics, _ = tfidf_baseline(
+        ["कि कि", "कि", "कु कु", "कु"] * 3,
+        [0, 0, 1, 1] * 3,
+        ["कि", "कु"],
+        [0, 1],
+        "ab",
+    )
+    assert metrics["features"] == 4
 
 
 def test_a_class_without_training_rows_gets_nothing():

@@ -128,3 +128,11 @@ def test_aria_label_is_escaped():
     svg = plots.learning_curves('"><script>\\1', HISTORY)
     _texts(svg)
     assert "<script>" not in svg
+
+
+def test_not_every_name_of_many_classes_is_written():
+    labels = [f"class{i}" for i in range(200)]
+    svg = plots.confusion_matrix(np.eye(200, dtype=int), labels)
+    written = [text for text in _texts(svg) if text.startswith("class")]
+    assert written[:2] == ["class0", "class3"]
+    assert len(written) == 2 * 67

@@ -124,6 +124,8 @@ def test_spans_of_other_scripts_and_marks():
         "don't",
         "😀😀",
     ]
+    for word in ("हिन्दी", "العَرَبِيَّة", "cafe\u0301", "क\u094d\u200dष"):
+        assert word_spans(word) == [(0, len(word))]
 
 
 @settings(max_examples=150, deadline=None)

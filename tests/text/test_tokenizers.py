@@ -296,6 +296,10 @@ def test_training_pieces_twice_gives_the_same(piece_model):
     texts = ["one two three four", "日本語", b"\xff"] * 20
     first, second = (train_sentencepiece(texts, 60) for _ in range(2))
     assert first == second
+    with pytest.raises(ValueError, match="Received: vocabulary_size=5 "):
+        train_sentencepiece(texts, 5)
+    with pytest.raises(ValueError, match="`texts` must hold text"):
+        train_sentencepiece([])
 
 
 def test_pieces_without_the_package(piece_model, monkeypatch):

@@ -4,14 +4,18 @@ import re
 from html import unescape
 
 from ulmfit_keras.text.cleaning import replace_html
+from ulmfit_keras.text.word_splitting import FIELD_SEPARATOR
 
 # Only names of elements: "a < b and c > d" is no mark-up.
-_ELEMENTS = (
-    "a|abbr|article|b|big|blockquote|body|br|button|caption|center|cite|code"
-    "|dd|del|div|dl|dt|em|fieldset|figure|font|footer|form|h[1-6]|head|header"
-    "|hr|html|i|iframe|img|input|ins|label|li|link|main|meta|nav|ol|option|p"
-    "|pre|q|s|section|select|small|span|strike|strong|sub|sup|table|tbody|td"
-    "|textarea|tfoot|th|thead|title|tr|tt|u|ul"
+_LINE_ENDING = (
+    "article|blockquote|body|br|caption|dd|div|dl|dt|fieldset|figure|footer"
+    "|form|h[1-6]|head|header|hr|html|li|main|nav|ol|option|p|pre|section"
+    "|select|table|tbody|textarea|tfoot|thead|title|tr|ul"
+)
+_WORD_ENDING = "button|iframe|img|input|td|th"
+_INSIDE_WORDS = (
+    "a|abbr|b|big|center|cite|code|del|em|font|i|ins|label|link|meta|q|s"
+    "|small|span|strike|strong|sub|sup|tt|u"
 )
 _INVISIBLE = tuple(
     (re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE))
@@ -21,11 +25,14 @@ _INVISIBLE = tuple(
         (r"<style\b[^<>]*>", r"</style\s*>"),
     )
 )
-_LINE_ENDING_TAG = re.compile(
-    r"</?(?:p|div|h[1-6]|li|tr|blockquote|ul|ol|table)\b[^<>]*>|<br\b[^<>]*>",
-    re.IGNORECASE,
+_TAGS = tuple(
+    (re.compile(rf"</?(?:{elements})\b[^<>]*>", re.IGNORECASE), replacement)
+    for elements, replacement in (
+        (_LINE_ENDING, "\n"),
+        (_WORD_ENDING, " "),
+        (_INSIDE_WORDS, ""),
+    )
 )
-_TAG = re.compile(rf"</?(?:{_ELEMENTS})\b[^<>]*>", re.IGNORECASE)
 # With its semicolon: the "&copy=" of an address is none.
 _ENTITY = re.compile(r"&#?\w+;")
 # All control characters but white space and U+001F, with which `join_fields`
@@ -36,6 +43,7 @@ _CONTROL = re.compile(
 _SPACES = re.compile(r"[^\S\n\x1c-\x1f]+")
 _LINES = re.compile(r" ?\n ?")
 _MANY_LINES = re.compile(r"\n{3,}")
+_FIELD_MARK = re.compile(rf"{FIELD_SEPARATOR} \d+")
 
 
 def clean_texts(texts, html=True, control_characters=True, white_space=True):
@@ -119,9 +127,11 @@ def drop_rows(table, empty=False, duplicates=False, also_in=()):
             kept.append(row)
         seen.add(text)
     result = table.select(kept)
-    result.problems = table.problems | {
-        f"left_out_{reason}": rows for reason, rows in left_out.items() if rows
-    }
+    result.problems = dict(table.problems)
+    for reason, rows in left_out.items():
+        if rows:
+            before = table.problems.get(f"left_out_{reason}", [])
+            result.problems[f"left_out_{reason}"] = before + rows
     return result
 
 
@@ -132,8 +142,11 @@ def comparable(text):
         text: str.
 
     Returns:
-        str in lower case, with one space for any white space.
+        str in lower case, with one space for any white space and for the
+        marks of `join_fields`.
     """
+    if FIELD_SEPARATOR in text:
+        text = _FIELD_MARK.sub(" ", text)
     return " ".join(text.casefold().split())
 
 
@@ -141,8 +154,8 @@ def _without_html(text):
     if "<" in text:
         for begin, end in _INVISIBLE:
             text = _without_parts(text, begin, end)
-        text = _LINE_ENDING_TAG.sub("\n", text)
-        text = _TAG.sub("", text)
+        for tag, replacement in _TAGS:
+            text = tag.sub(replacement, text)
     return _ENTITY.sub(lambda match: unescape(match[0]), replace_html(text))
 
 

@@ -14,7 +14,8 @@ def bucket_lengths(longest):
 
     They do not depend on the data, so that training, validation and
     prediction share their compiled shapes. From 16 on each is 1.33 or 1.5
-    times the one before, so padding adds at most half to a document.
+    times the one before, so padding adds less than half to a document of
+    more than 16 tokens.
 
     Args:
         longest: length of the longest document, in tokens.

@@ -7,6 +7,7 @@ import pathlib
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.tables import TextTable
 from ulmfit_keras.data.tables import read_table
+from ulmfit_keras.data.text_files import file_format
 
 _UNLABELED = {"unsup": "unlabeled", "unsupervised": "unlabeled"}
 
@@ -84,8 +85,16 @@ def load_public(name, data_dir=None):
 
 def _read_folder(name, data_dir):
     files = {}
-    for path in sorted((data_dir / name).glob("*.csv*")):
-        files[path.name.split(".csv")[0]] = path
+    for path in sorted((data_dir / name).glob("*")):
+        if file_format(path) != ".csv":
+            continue
+        split = path.name.split(".csv")[0]
+        if split in files:
+            raise DataError(
+                f"{data_dir / name} must hold one file for {split!r}; remove "
+                f"the other. Received: {files[split].name} and {path.name}"
+            )
+        files[split] = path
     if not {"train", "test"} <= set(files):
         there = sorted(p.name for p in data_dir.glob("*") if p.is_dir())
         raise DataError(

@@ -59,9 +59,10 @@ def data_report(tables, tokenizer=None, max_tokens=None, changes=None):
         split: _split_report(table, texts[split], tokenizer, max_tokens)
         for split, table in tables.items()
     }
+    training_first = sorted(tables, key=lambda split: split != "train")
     overlap = [
         _overlap(first, second, tables, texts)
-        for first, second in itertools.combinations(tables, 2)
+        for first, second in itertools.combinations(training_first, 2)
     ]
     notes = [
         {"split": split, "note": note}
@@ -134,7 +135,7 @@ def _split_report(table, texts, tokenizer, max_tokens):
     problems.pop("empty_text", None)  # counted above
     found |= {name: len(rows) for name, rows in problems.items()}
     if tokenizer is None:
-        found |= _lengths("words", [text.count(" ") + 1 for text in texts])
+        found |= _lengths("words", [len(text.split()) for text in texts])
     else:
         found |= _tokens(table.texts, tokenizer, max_tokens)
     return found | _labels(table.labels)

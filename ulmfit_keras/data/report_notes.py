@@ -3,8 +3,8 @@
 import collections
 
 from ulmfit_keras.data.cleaning import comparable
+from ulmfit_keras.data.errors import listing
 
-_NAMES_SHOWN = 10
 _SMALL_CLASS = 5
 _IMBALANCE = 10
 
@@ -49,7 +49,7 @@ def _notes_on_classes(split, rows, counts):
     elif small:
         yield (
             f"{len(small):,} classes have fewer than {_SMALL_CLASS} rows: "
-            f"{_name_list(small)}."
+            f"{_quoted(small)}."
         )
     ratio = max(counts.values()) / min(counts.values())
     if split == "train" and ratio > _IMBALANCE:
@@ -62,7 +62,7 @@ def _notes_on_classes(split, rows, counts):
         alike[_number_or_folded(name)].append(name)
     for names in alike.values():
         if len(names) > 1:
-            yield f"These labels may be the same: {_name_list(names)}."
+            yield f"These labels may be the same: {_quoted(names)}."
 
 
 def _number_or_folded(name):
@@ -75,12 +75,16 @@ def _number_or_folded(name):
 def notes_on_pairs(splits, overlap):
     notes = []
     for pair in overlap:
-        if pair["texts"] and pair["first"] == "train":
+        first, second = pair["first"], pair["second"]
+        # What is read without labels may well hold the texts of a test.
+        harmless = first != "train" and "unlabeled" in (first, second)
+        if pair["texts"] and not harmless:
+            where = "training" if first == "train" else first
             notes.append(
                 {
-                    "split": pair["second"],
+                    "split": second,
                     "note": f"{pair['rows']:,} rows ({pair['share']:.1%}) have "
-                    "a text that is in the training rows, too.",
+                    f"a text that is in the {where} rows, too.",
                 }
             )
     known = splits.get("train", {}).get("class_counts", {})
@@ -91,13 +95,11 @@ def notes_on_pairs(splits, overlap):
                 {
                     "split": split,
                     "note": "These labels are not in the training rows: "
-                    f"{_name_list(new)}.",
+                    f"{_quoted(new)}.",
                 }
             )
     return notes
 
 
-def _name_list(names):
-    shown = ", ".join(map(repr, names[:_NAMES_SHOWN]))
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+def _quoted(names):
+    return listing(list(map(repr, names)))

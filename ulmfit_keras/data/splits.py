@@ -44,6 +44,8 @@ def stratified_split(labels, fraction=0.1, seed=0, problem_type=None):
             "`fraction` must be above 0 and below 1. "
             f"Received: fraction={fraction}"
         )
+    labels = list(labels)
+    problem_type = problem_type or _problem_type(labels)
     strata = _strata(labels, problem_type)
     rng = np.random.default_rng(seed)
     classes = sorted(set(strata), key=str)
@@ -69,7 +71,8 @@ def stratified_split(labels, fraction=0.1, seed=0, problem_type=None):
     held_out = set()
     for c, number in zip(classes, numbers, strict=True):
         held_out.update(rows_of[c][:number])
-    held_out = _known_labels_only(labels, held_out)
+    if problem_type == "multi_label":
+        held_out = _known_labels_only(labels, held_out)
     kept = [row for row in range(len(strata)) if row not in held_out]
     return np.array(kept, np.int64), np.array(sorted(held_out), np.int64)
 
@@ -104,15 +107,16 @@ def oversample(labels, seed=0):
     return np.array([*range(len(labels)), *repeated], np.int64)
 
 
+def _problem_type(labels):
+    first = labels[0] if labels else None
+    if isinstance(first, (list, tuple, set, np.ndarray)):
+        return "multi_label"
+    if isinstance(first, (float, np.floating)):
+        return "regression"
+    return "single_label"
+
+
 def _strata(labels, problem_type):
-    labels = list(labels)
-    if problem_type is None and labels:
-        problem_type = {
-            list: "multi_label",
-            tuple: "multi_label",
-            set: "multi_label",
-            float: "regression",
-        }.get(type(labels[0]))
     if problem_type == "multi_label":
         counts = collections.Counter(x for names in labels for x in names)
         return [
@@ -128,9 +132,7 @@ def _strata(labels, problem_type):
 
 
 def _known_labels_only(labels, held_out):
-    """Without the rows that hold the only ones of a label (multi-label)."""
-    if not any(isinstance(names, (list, tuple, set)) for names in labels):
-        return held_out
+    """Without the rows that hold the only ones of a label."""
     known = {
         name
         for row, names in enumerate(labels)

@@ -22,11 +22,17 @@ def _is_missing(cell):
     )
 
 
+def _count(problem, row, found):
+    # A row may have it in several cells.
+    if row not in found[problem][-1:]:
+        found[problem].append(row)
+
+
 def parse_texts(cells, row, found):
     fields = [_parse_text(cell, row, found) for cell in cells]
     if not any(field.strip() for field in fields):
         missing = all(_is_missing(cell) for cell in cells)
-        found["missing_text" if missing else "empty_text"].append(row)
+        _count("missing_text" if missing else "empty_text", row, found)
     return fields[0] if len(fields) == 1 else join_fields(fields)
 
 
@@ -39,27 +45,37 @@ def _parse_text(cell, row, found):
         except UnicodeDecodeError as error:
             raise BadCell(f"bytes that are not UTF-8 ({error})") from error
     if isinstance(cell, numbers.Number):
-        found["number_as_text"].append(row)
+        _count("number_as_text", row, found)
         return str(cell)
     if not isinstance(cell, str):
         raise BadCell(f"a {type(cell).__name__} where a text should be")
     text = to_valid_text(cell)
     if text != cell:
-        found["lone_surrogates"].append(row)
+        _count("lone_surrogates", row, found)
     if "\0" in text:
-        found["nul_characters"].append(row)
+        _count("nul_characters", row, found)
     return text
 
 
 def _parse_name(cell, delimiter, row, found):
-    """A class as it was given: a str, an int or a bool."""
+    name = parse_class(cell)
+    if isinstance(name, str):
+        name = to_valid_text(name).strip()
+        if name != cell:
+            _count("label_white_space", row, found)
+    return name
+
+
+def parse_class(cell):
+    """A class as it was given: a str, an int or a bool.
+
+    Raises:
+        BadCell: if it is missing, empty, or neither a text nor a whole number.
+    """
     if _is_missing(cell) or (isinstance(cell, str) and not cell.strip()):
         raise BadCell("no label")
     if isinstance(cell, str):
-        name = to_valid_text(cell).strip()
-        if name != cell:
-            found["label_white_space"].append(row)
-        return name
+        return cell
     if hasattr(cell, "item") and not hasattr(cell, "__len__"):
         cell = cell.item()  # a NumPy scalar
     if isinstance(cell, float) and cell.is_integer():
@@ -78,9 +94,25 @@ def _parse_names(cell, delimiter, row, found):
         return []
     if isinstance(cell, str):
         cell = [name for name in cell.split(delimiter) if name.strip()]
-    elif not isinstance(cell, (list, tuple)):
+    elif hasattr(cell, "tolist"):  # an array of pandas, a NumPy scalar
+        cell = cell.tolist()
+    elif isinstance(cell, (set, frozenset)):
+        cell = sorted(cell, key=str)
+    if not isinstance(cell, (list, tuple)):
         cell = [cell]
-    return [_parse_name(name, delimiter, row, found) for name in cell]
+    names = [_parse_name(name, delimiter, row, found) for name in cell]
+    refuse_indicators(names)
+    return names
+
+
+def refuse_indicators(names):
+    """Raise `BadCell` if the classes of a row are those of a 0/1 matrix."""
+    of_one_type = len(set(map(type, names))) == 1
+    if of_one_type and len(set(names)) < len(names) and set(names) <= {0, 1}:
+        raise BadCell(
+            f"{names} looks like a row of a 0/1 matrix: give the names of the "
+            "classes it has"
+        )
 
 
 def _parse_number(cell, delimiter, row, found):

@@ -190,7 +190,8 @@ def read_parquet(path, wanted):
 def read_frame(frame, wanted):
     """Read a pandas or Polars data frame."""
     check_columns(wanted, frame.columns, "The data frame")
-    return _from_columns([frame[name].to_list() for name in wanted])
+    names = {str(name): name for name in frame.columns}
+    return _from_columns([frame[names[name]].to_list() for name in wanted])
 
 
 def read_lists(columns):
@@ -217,9 +218,9 @@ def read_folder(path, with_labels, encoding):
     """Read .txt files; the folder a file lies in is its label."""
     result = Cells()
     for file in sorted(path.rglob("*")):
-        if file.is_dir() or file.name.startswith("."):
-            continue
         parts = file.relative_to(path).parts
+        if file.is_dir() or any(part.startswith(".") for part in parts):
+            continue
         name = "/".join(parts)
         if file.suffix != ".txt" or (with_labels and len(parts) == 1):
             result.count("files_left_out", name)

@@ -88,7 +88,8 @@ def read_table(
 
     A missing text becomes an empty one. Empty texts are kept and counted.
     Labels are names: white space around them is removed, and whole numbers
-    become their digits, so that the same labels are read from any format.
+    become their digits, 1.0 in a data frame as well; a CSV file that spells
+    them 1.0 has labels of that name.
 
     Args:
         source: one of
@@ -106,7 +107,8 @@ def read_table(
             `"multi_label"`. Cells may hold lists instead.
         on_bad_rows: `"raise"` an error, or `"skip"` the row and count it,
             for rows that cannot be parsed or have no label. What concerns
-            the whole file (encoding, columns) always raises.
+            the whole file (encoding, columns) always raises. Where quotes
+            are wrong, the next line of the file counts as the next row.
         encoding: encoding of a text file.
         delimiter: one character that separates the columns of .csv (a comma
             by default) and .tsv (a tab).
@@ -133,14 +135,19 @@ def read_table(
     """
     _check_choice("problem_type", problem_type, PROBLEM_TYPES)
     _check_choice("on_bad_rows", on_bad_rows, ("raise", "skip"))
-    text_columns = (
-        [text_column] if isinstance(text_column, str) else list(text_column)
-    )
+    if problem_type == "multi_label" and not label_delimiter:
+        raise ValueError(
+            "`label_delimiter` must be one character or more. Received: "
+            f"label_delimiter={label_delimiter!r}"
+        )
+    if not isinstance(text_column, (list, tuple)):
+        text_column = [text_column]
+    text_columns = list(map(str, text_column))
     if not text_columns:
         raise ValueError(
             "`text_column` must name a column, or several. Received: none"
         )
-    label_columns = [label_column] if label_column else []
+    label_columns = [] if label_column in (None, "") else [str(label_column)]
     if _is_listed(source):
         columns = source if _is_pair(source) else (source,)
         name, table = "the lists", table_formats.read_lists(columns)

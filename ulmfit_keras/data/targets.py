@@ -6,6 +6,9 @@ import numpy as np
 
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.errors import listing
+from ulmfit_keras.data.table_cells import BadCell
+from ulmfit_keras.data.table_cells import parse_class
+from ulmfit_keras.data.table_cells import refuse_indicators
 from ulmfit_keras.data.tables import TextTable
 
 
@@ -13,7 +16,8 @@ def label_names(labels, problem_type="single_label"):
     """The different labels in a fixed order, as texts.
 
     Args:
-        labels: list of labels (str or int), of lists of them for
+        labels: list of labels (str or int; a whole float, which pandas makes
+            of an int beside gaps, counts as int), of lists of them for
             `"multi_label"`, of numbers for `"regression"`; or a `TextTable`
             with such labels, whose rows errors then name.
         problem_type: as in `AWDLSTMTextClassifier`.
@@ -23,8 +27,9 @@ def label_names(labels, problem_type="single_label"):
 
     Raises:
         DataError: if there are labels of mixed type, no label, only one in
-            a single-label problem, or a row of a multi-label problem is no
-            list.
+            a single-label problem, a row without one (None, NaN, empty), a
+            label that is neither a text nor a whole number, or a row of a
+            multi-label problem is no list.
 
     Example:
 
@@ -33,7 +38,8 @@ def label_names(labels, problem_type="single_label"):
     """
     if problem_type == "regression":
         return None
-    rows_of, source = _rows_of_labels(labels, problem_type)
+    labels, rows, source = _parsed(labels, problem_type)
+    rows_of = _rows_of_labels(labels, rows, problem_type)
     one_of_kind = {isinstance(label, str): label for label in rows_of}
     if len(one_of_kind) > 1:
         mixed = {label: rows_of[label] for label in one_of_kind.values()}
@@ -63,8 +69,8 @@ def encode_labels(labels, names, problem_type="single_label"):
         `"multi_label"`; float32 (N, K) for `"regression"`.
 
     Raises:
-        DataError: if a label is not among the names, or is no finite number
-            in a regression; it tells which and where.
+        DataError: if a label is missing or not among the names, or is no
+            finite number in a regression; it tells which and where.
 
     Example:
 
@@ -73,7 +79,8 @@ def encode_labels(labels, names, problem_type="single_label"):
     """
     if problem_type == "regression":
         return _numbers(labels)
-    rows_of, source = _rows_of_labels(labels, problem_type, str)
+    labels, rows, source = _parsed(labels, problem_type)
+    rows_of = _rows_of_labels(labels, rows, problem_type, str)
     numbers = {name: number for number, name in enumerate(names)}
     unseen = {x: rows for x, rows in rows_of.items() if x not in numbers}
     if unseen:
@@ -83,7 +90,6 @@ def encode_labels(labels, names, problem_type="single_label"):
             f"known labels are {listing(list(map(repr, names)))}. "
             f"Received: {_places(unseen)}"
         )
-    labels = _split_table(labels)[0]
     if problem_type == "single_label":
         return np.array([numbers[str(x)] for x in labels], "int32")
     targets = np.zeros((len(labels), len(names)), "float32")
@@ -115,8 +121,8 @@ def sample_weights(labels, class_weight):
     """
     if class_weight is None:
         return None
-    rows_of, source = _rows_of_labels(labels, "single_label", str)
-    labels = _split_table(labels)[0]
+    labels, rows, source = _parsed(labels, "single_label")
+    rows_of = _rows_of_labels(labels, rows, "single_label", str)
     if class_weight == "balanced":
         class_weight = {
             label: len(labels) / (len(rows_of) * len(rows))
@@ -147,23 +153,48 @@ def _split_table(labels):
     return labels, [f"row {row}" for row in range(len(labels))], "the labels"
 
 
-def _rows_of_labels(labels, problem_type, convert=None):
-    """({label: [rows]}, where the labels come from)."""
-    labels, names, source = _split_table(labels)
-    rows_of = collections.defaultdict(list)
+def _parsed(labels, problem_type):
+    """As `_split_table`, each label a str, an int or a list of them."""
+    table, (labels, rows, source) = labels, _split_table(labels)
     if problem_type == "multi_label":
-        _check_lists(labels, names, source)
-    for label, name in zip(labels, names, strict=True):
+        _check_lists(labels, rows, source)
+    if isinstance(table, TextTable):
+        return labels, rows, source
+    parse = _parse_classes if problem_type == "multi_label" else parse_class
+    parsed, bad = [], []
+    for label, row in zip(labels, rows, strict=True):
+        try:
+            parsed.append(parse(label))
+        except BadCell as error:
+            bad.append(f"{row}: {error}")
+    if bad:
+        raise DataError(
+            f"{len(bad)} of {len(rows)} rows of {source} cannot be used. "
+            f"Correct them, or leave them out. Received: {listing(bad)}"
+        )
+    return parsed, rows, source
+
+
+def _parse_classes(labels):
+    names = list(map(parse_class, labels))
+    refuse_indicators(names)
+    return names
+
+
+def _rows_of_labels(labels, rows, problem_type, convert=None):
+    """{label: [rows]}."""
+    rows_of = collections.defaultdict(list)
+    for label, row in zip(labels, rows, strict=True):
         for one in label if problem_type == "multi_label" else [label]:
-            rows_of[convert(one) if convert else one].append(name)
-    return rows_of, source
+            rows_of[convert(one) if convert else one].append(row)
+    return rows_of
 
 
-def _check_lists(labels, names, source):
+def _check_lists(labels, rows, source):
     # The characters of a text would be taken for labels.
     single = [
-        f"{label!r} in {name}"
-        for label, name in zip(labels, names, strict=True)
+        f"{label!r} in {row}"
+        for label, row in zip(labels, rows, strict=True)
         if isinstance(label, str) or not hasattr(label, "__iter__")
     ]
     if single:

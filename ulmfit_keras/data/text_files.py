@@ -103,7 +103,7 @@ def decode(data, encoding, source):
         encoding = "utf-8-sig"
     place, wide = 0, None
     if encoding == "utf-8-sig":
-        wide = _wide_encoding(data)
+        wide = wide_encoding(data)
     if wide is None:
         try:
             return data.decode(encoding)
@@ -152,8 +152,8 @@ def _advice(data, place, wide):
     )
 
 
-def _wide_encoding(data):
-    """UTF-16 or UTF-32 if the data look like it, else None."""
+def wide_encoding(data):
+    """The name of UTF-16 or UTF-32 if bytes look like it, else None."""
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return encoding

@@ -16,6 +16,7 @@ from ulmfit_keras.text.vocabulary import Vocabulary
 from ulmfit_keras.text.word_splitting import BEGINNING
 
 _TOKENS_AT_ONCE = 1 << 20
+_ANEW = "Delete the folder and prepare the corpus anew."
 
 
 class TokenShards:
@@ -68,14 +69,14 @@ class TokenShards:
         except (OSError, EOFError, ValueError) as error:
             raise DataError(
                 f"{path} must be a shard of ids, but is missing or damaged. "
-                f"Prepare the corpus anew. Received: {error}"
+                f"{_ANEW} Received: {error}"
             ) from error
         found = (ids.dtype.name, ids.shape)
         expected = (self.manifest["dtype"], (shard["tokens"],))
         if found != expected:
             raise DataError(
                 f"{path} must hold {expected}, as {MANIFEST_FILE} says. "
-                f"Prepare the corpus anew. Received: {found}"
+                f"{_ANEW} Received: {found}"
             )
         return ids
 
@@ -109,7 +110,7 @@ class TokenShards:
         if vocabulary.fingerprint != expected:
             raise DataError(
                 f"{path} must have the fingerprint {expected}, but was "
-                "changed. Prepare the corpus anew. Received: "
+                f"changed. {_ANEW} Received: "
                 f"{vocabulary.fingerprint}"
             )
         return vocabulary
@@ -159,7 +160,7 @@ class TokenShards:
             if found != file["sha256"]:
                 raise DataError(
                     f"{path} must have the SHA-256 {file['sha256']}, but was "
-                    f"damaged or changed. Prepare the corpus anew. "
+                    f"damaged or changed. {_ANEW} "
                     f"Received: {found}"
                 )
         self._load_vocabulary()
@@ -239,7 +240,12 @@ def _read_manifest(folder):
             f"finished. Run it, or run it again to continue. Received: no "
             f"{path}"
         )
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(
+            f"{path} is damaged. {_ANEW} Received: {error}"
+        ) from error
     if manifest["format_version"] != MANIFEST_VERSION:
         raise DataError(
             f"{path} must have the format version {MANIFEST_VERSION}. Prepare "

@@ -47,7 +47,7 @@ class TokenStream(keras.utils.PyDataset):
 
     The stream is cut into `batch_size` rows of equal length that lie side by
     side; batch k holds window k of every row, so row i of a batch continues
-    row i of the batch before it. Every token but the first of a row is a
+    row i of the batch before it. Every token but the first is a
     target exactly once; where the last row or window is short it is padded,
     with targets of -1 that no loss counts.
 

@@ -6,15 +6,9 @@ import numpy as np
 
 from ulmfit_keras.evaluation.checks import column
 from ulmfit_keras.evaluation.metrics import prediction_metrics
+from ulmfit_keras.evaluation.word_patterns import word_patterns
 from ulmfit_keras.text.cleaning import replace_html
 
-# Words, single symbols, and single ideographs or kana, whose words are not
-# parted by spaces. Symbols count: a question mark tells much.
-_TOKEN = (
-    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
-    r"|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
-    r"|[^\w\s]"
-)
 NAME = "TF-IDF + logistic regression"
 
 
@@ -88,7 +82,8 @@ def _features(train_texts, test_texts):
         sublinear_tf=True,
         # A word seen once teaches little and doubles the memory.
         min_df=2 if len(train_texts) >= 1000 else 1,
-        token_pattern=_TOKEN,
+        # Symbols count: a question mark tells much.
+        token_pattern="|".join(word_patterns()),
         preprocessor=_cleaned,
         dtype=np.float32,
     )

@@ -6,7 +6,14 @@ import numpy as np
 def column(values):
     """The numbers of a regression, [N] or [N, 1], as float64 [N]."""
     values = np.asarray(values, "float64")
-    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if values.ndim == 2 and values.shape[1] == 1:
+        return values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(
+            "A regression must have one number a row; of several, look at each "
+            f"by itself. Received: shape {values.shape}"
+        )
+    return values
 
 
 def checked(truth, probabilities, labels, truth_ndim):

@@ -26,6 +26,7 @@ _VARIABLES = {
 }
 # Counts are written into the cells of a confusion matrix up to this size.
 _MOST_COUNTED = 30
+_MOST_NAMED = 80
 
 
 def learning_curves(name, history, step_learning_rates=None):
@@ -120,8 +121,9 @@ def confusion_matrix(matrix, labels):
     # Before the spaces are set in, so that no name is read as a formula.
     names = [shorten(printable(label), 18) for label in labels]
     steep = classes > 3 or max(map(len, names)) > 9
-    axis.set_xticks(range(classes), names, rotation=60 if steep else 0)
-    axis.set_yticks(range(classes), names)
+    shown = range(0, classes, math.ceil(classes / _MOST_NAMED))
+    axis.set_xticks(shown, names[:: shown.step], rotation=60 if steep else 0)
+    axis.set_yticks(shown, names[:: shown.step])
     for text in axis.get_xticklabels() + axis.get_yticklabels():
         text.set_parse_math(False)
     for text in axis.get_xticklabels():

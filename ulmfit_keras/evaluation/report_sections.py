@@ -21,6 +21,7 @@ def headline(metrics, baseline, comparison, notes):
     """The verdict, both errors with their uncertainty, and key figures."""
     problem_type, rows = metrics["problem_type"], metrics["rows"]
     regression = problem_type == "regression"
+    explanation = "TF-IDF was not run beside it."
     if comparison:
         sentence, explanation = verdict(comparison, rows, problem_type)
     elif regression:
@@ -28,12 +29,10 @@ def headline(metrics, baseline, comparison, notes):
             f"{number(metrics['mean_absolute_error'])} off on average, on "
             f"{rows:,} test rows."
         )
-        explanation = "TF-IDF was not run beside it."
     else:
         sentence = (
             f"{percent(metrics['test_error'])} of {rows:,} test rows wrong."
         )
-        explanation = "TF-IDF was not run beside it."
     parts = [tag("p", escape(sentence), class_="verdict")]
     parts.append(_bars(metrics, baseline))
     parts.append(tag("p", escape(explanation)))

@@ -5,17 +5,13 @@ model, and its cost is known before: a number of predictions for each text.
 """
 
 import dataclasses
+import functools
 import re
 
 import numpy as np
 
-# Ideographs and kana stand alone, as no spaces part their words.
-_WORD = re.compile(
-    r"(?P<line_end><br ?/?>)"
-    r"|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
-    r"|(?:[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+['\u2019]?)+"
-    r"|[^\w\s<]+|<"
-)
+from ulmfit_keras.evaluation.word_patterns import word_patterns
+
 # Confidence is worth telling apart up to here; float32 ends soon after.
 _NEAREST_TO_ONE = 1e-6
 
@@ -52,9 +48,18 @@ def word_spans(text):
     """
     return [
         match.span()
-        for match in _WORD.finditer(text)
+        for match in _words().finditer(text)
         if match.lastgroup != "line_end"
     ]
+
+
+@functools.cache
+def _words():
+    word, alone, symbol = word_patterns()
+    return re.compile(
+        r"(?P<line_end><br ?/?>)"
+        rf"|(?:{word}['\u2019]?)+|{alone}|(?:(?!<){symbol})+|<"
+    )
 
 
 def word_importance(

@@ -118,6 +118,14 @@ def train_classifier(
     if adversarial_epsilon is not None:
         check_epsilon("adversarial_epsilon", adversarial_epsilon)
     texts, labels = list(texts), list(labels)
+    # Before rows are held out, so that errors count them as the caller does.
+    if isinstance(language_model, models.AWDLSTMTextClassifier):
+        classifier = _copied_classifier(language_model, problem_type)
+        names = classifier.labels
+    else:
+        classifier = None
+        names = data.label_names(labels, problem_type)
+    targets = data.encode_labels(labels, names, problem_type)
     if validation_data is None and validation_fraction:
         train_rows, valid_rows = data.stratified_split(
             labels, validation_fraction, seed, problem_type
@@ -128,6 +136,7 @@ def train_classifier(
         )
         texts = [texts[i] for i in train_rows]
         labels = [labels[i] for i in train_rows]
+        targets = targets[train_rows]
     if validation_data is None and patience is not None:
         raise ValueError(
             "`patience` waits for a better validation loss: give "
@@ -135,13 +144,7 @@ def train_classifier(
             f"`patience` out. Received: patience={patience} and "
             f"validation_fraction={validation_fraction}"
         )
-    if isinstance(language_model, models.AWDLSTMTextClassifier):
-        classifier = _copied_classifier(language_model, problem_type)
-        names = classifier.labels
-        targets = data.encode_labels(labels, names, problem_type)
-    else:
-        names = data.label_names(labels, problem_type)
-        targets = data.encode_labels(labels, names, problem_type)
+    if classifier is None:
         classifier = models.AWDLSTMTextClassifier(
             _copied_backbone(language_model.backbone),
             num_classes=targets.shape[-1] if names is None else len(names),

@@ -44,6 +44,8 @@ def train_sentencepiece(
 
     Raises:
         ImportError: without the `sentencepiece` package.
+        ValueError: if nothing can be learned: there is no text, or the
+            vocabulary is too small for its characters.
 
     Example:
 
@@ -60,24 +62,31 @@ def train_sentencepiece(
         ) from error
     unknown, padding, beginning, *others = SPECIAL_TOKENS
     model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_lines(texts),
-        model_writer=model,
-        model_type="unigram",
-        vocab_size=vocabulary_size,
-        hard_vocab_limit=False,
-        character_coverage=character_coverage,
-        max_sentence_length=_MAX_LINE_BYTES,
-        input_sentence_size=max_lines,
-        shuffle_input_sentence=True,
-        unk_id=0,
-        pad_id=1,
-        bos_id=2,
-        eos_id=-1,
-        unk_piece=unknown,
-        pad_piece=padding,
-        bos_piece=beginning,
-        control_symbols=others,
-        minloglevel=2,
-    )
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=_lines(texts),
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=vocabulary_size,
+            hard_vocab_limit=False,
+            character_coverage=character_coverage,
+            max_sentence_length=_MAX_LINE_BYTES,
+            input_sentence_size=max_lines,
+            shuffle_input_sentence=True,
+            unk_id=0,
+            pad_id=1,
+            bos_id=2,
+            eos_id=-1,
+            unk_piece=unknown,
+            pad_piece=padding,
+            bos_piece=beginning,
+            control_symbols=others,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise ValueError(
+            "`texts` must hold text, and `vocabulary_size` be larger than the "
+            "number of their characters and the special tokens. Received: "
+            f"vocabulary_size={vocabulary_size} ({error})"
+        ) from error
     return model.getvalue()

@@ -23,6 +23,7 @@ import zlib
 from typing import NamedTuple
 
 from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.text_files import wide_encoding
 from ulmfit_keras.text.cleaning import to_valid_text
 
 # What is longer is cut into several documents, at the end of a line if there
@@ -53,7 +54,6 @@ _DECOMPRESSORS = {
     ".zst": _open_zstandard,
 }
 _DAMAGES = (OSError, EOFError, lzma.LZMAError, zlib.error)
-_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -98,10 +98,11 @@ def _checked_lines(path, file, position=0):
     try:
         for start, line in _lines(file, position):
             if start == 0:
-                if line.startswith(_WIDE_MARKS):
+                wide = wide_encoding(line)
+                if wide:
                     raise DataError(
-                        f"{path} must be UTF-8 text, but opens as UTF-16 or "
-                        f"UTF-32 does. Convert it. Received: {line[:8]!r}"
+                        f"{path} must be UTF-8 text, but opens as {wide} "
+                        f"does. Convert it. Received: {line[:8]!r}"
                     )
                 line = line.removeprefix(_UTF8_MARK)
             yield start, line

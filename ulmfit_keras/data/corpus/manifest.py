@@ -25,13 +25,24 @@ def check_paths(splits):
             raise DataError(
                 f"The files of {split!r} must be at least one. Received: none"
             )
-        counts = collections.Counter(paths)
+        folders = [path for path in paths if os.path.isdir(path)]
+        if folders:
+            raise DataError(
+                f"The files of {split!r} must be files; name those in a folder "
+                f"by a pattern, such as {folders[0]}/*.txt. Received: folders "
+                f"{listing(folders)}"
+            )
+        counts = collections.Counter(map(_resolved, paths))
         twice = [path for path, count in counts.items() if count > 1]
         if twice:
             raise DataError(
                 f"A file of {split!r} must be named once; do two patterns "
                 f"match it? Received: {listing(twice)} twice"
             )
+
+
+def _resolved(path):
+    return os.path.realpath(path) if os.path.exists(path) else path
 
 
 def check_contents(splits):

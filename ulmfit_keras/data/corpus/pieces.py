@@ -27,6 +27,9 @@ from ulmfit_keras.text.cleaning import HTML_REPLACEMENTS
 from ulmfit_keras.text.word_splitting import BEGINNING
 from ulmfit_keras.text.word_splitting import split_words
 
+# Each takes some 350 bytes while a piece is made.
+_MAX_PIECE_WORDS = 1 << 20
+
 # Has something for every rule of the word splitting.
 _PROBE = (
     "XXBOS &amp;amp;<br />Soooo 2000 ha ha HA! Rock'n'ROLL\u2019s 日本 \x1f é"
@@ -163,7 +166,7 @@ def _make_piece(documents, max_characters, join_ideographs):
         counts[0] += 1
         counts[1] += not document.is_utf8
         size += len(document.text)
-        if size >= max_characters:
+        if size >= max_characters or len(index) >= _MAX_PIECE_WORDS:
             break
     if not lengths:
         return None
@@ -234,7 +237,8 @@ def tokenize_run(key, spans, folder, max_characters, join_ideographs, report):
         key: see `Run`.
         spans: see `Run`.
         folder: where to write.
-        max_characters: after how many characters a new piece begins.
+        max_characters: after how many characters a new piece begins, or
+            before, where a million different words have come together.
         join_ideographs: see `split_words`.
         report: called with the number of bytes read since.
 

@@ -1,6 +1,7 @@
 """From text files to token shards, on one machine."""
 
 import hashlib
+import os
 import pathlib
 import re
 import shutil
@@ -58,8 +59,8 @@ def prepare_corpus(
 
     Args:
         output_dir: the folder.
-        train: paths of corpus files, in the order of the stream; see
-            `read_documents` for what they may be.
+        train: paths of corpus files, in the order of the stream, or a single
+            path; see `read_documents` for what they may be.
         valid: paths for the split "valid". Defaults to none.
         test: paths for the split "test". Defaults to none.
         tokenizer: `"words"` or `"sentencepiece"`, learned from `train`, or a
@@ -89,7 +90,7 @@ def prepare_corpus(
     folder = pathlib.Path(output_dir)
     splits = {"train": train, "valid": valid, "test": test}
     splits = {
-        split: list(map(str, paths))
+        split: _path_list(paths)
         for split, paths in splits.items()
         if split == "train" or paths
     }
@@ -116,6 +117,12 @@ def prepare_corpus(
             _check_same(folder, manifest, sources, settings, tokenizer)
     shutil.rmtree(work_folder, ignore_errors=True)
     return manifest
+
+
+def _path_list(paths):
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    return list(map(str, paths))
 
 
 def inspect_source(path, report):
@@ -187,6 +194,18 @@ def _check_same(folder, manifest, sources, settings, tokenizer):
             f"{folder} holds a finished corpus with other {listing(changed)}. "
             "Choose another folder, or delete this one. Received: "
             f"output_dir={str(folder)!r}"
+        )
+    missing = [
+        shard["file"]
+        for content in manifest["splits"].values()
+        for shard in content["shards"]
+        if not (folder / shard["file"]).is_file()
+    ]
+    if missing:
+        raise DataError(
+            f"{folder} holds a finished corpus, but not all of its files. "
+            "Delete the folder, and prepare the corpus again. Received: no "
+            f"{listing(missing)}"
         )
 
 
