@@ -60,3 +60,9 @@ def test_equal_scores_and_no_texts_come_to_an_end():
 def test_shares_are_one_above_0_for_each_column(shares):
     with pytest.raises(ValueError, match="for each column of `scores`"):
         match_shares(np.zeros((4, 2)), shares)
+
+
+def test_whole_numbers_are_shifted_by_parts_of_one():
+    scores = np.array([[2, 0], [1, 0], [4, 0], [3, 0]])
+    shifted = match_shares(scores, [1, 1])
+    assert shifted.argmax(axis=1).tolist() == [1, 1, 0, 0]

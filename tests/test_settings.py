@@ -165,7 +165,8 @@ def test_figures(found, expected):
 
 def test_dropout_rates():
     # Output, hidden, input, embedding and weights: the paper, section 4.1,
-    # and `finetune_lm.py`; `train_clas.py` has the rates of the paper.
+    # and `finetune_lm.py`; `train_clas.py` has the rates of the paper, but
+    # its encoder does not drop the outputs of its last LSTM.
     names = [
         "output_dropout",
         "hidden_dropout",
@@ -179,7 +180,7 @@ def test_dropout_rates():
         "fastai_language_model": dict(
             zip(names, [0.1, 0.15, 0.25, 0.02, 0.2], strict=True)
         ),
-        "fastai_classifier": paper,
+        "fastai_classifier": {**paper, "output_dropout": 0.0},
     }
 
 

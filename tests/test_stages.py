@@ -330,3 +330,93 @@ def test_a_classifier_can_be_trained_on(reviews):
             problem_type="multi_label",
             **options,
         )
+
+
+@pytest.mark.parametrize("texts, labels", [(40, 39), (39, 40)])
+def test_texts_and_labels_are_as_many(reviews, texts, labels):
+    with pytest.raises(ValueError, match=f"{texts} texts and {labels} labels"):
+        ulmfit.train_classifier(
+            _language_model(), reviews[0][:texts], reviews[1][:labels]
+        )
+
+
+def test_rows_of_labels_are_counted_before_some_are_held_out(reviews):
+    texts, labels = reviews
+    labels[37] = None
+    with pytest.raises(ValueError, match="row 37: no label"):
+        ulmfit.train_classifier(_language_model(), texts, labels)
+
+
+def test_patience_counts_from_where_all_is_unfrozen(reviews):
+    recorded = keras.callbacks.History()
+    ulmfit.train_classifier(
+        _language_model(),
+        *reviews,
+        epochs=12,
+        learning_rate=1e-9,
+        batch_size=32,
+        unfreezing="all",
+        patience=1,
+        callbacks=recorded,
+        verbose=0,
+    )
+    assert len(recorded.epoch) < 6
+
+
+@pytest.mark.parametrize("epsilon", [None, 0.02])
+def test_a_regression_learns_wherever_its_numbers_are(reviews, epsilon):
+    texts, labels = reviews
+    numbers = [9000.0 if label == "pos" else 8000.0 for label in labels]
+    options = {
+        "problem_type": "regression",
+        "epochs": 12,
+        "learning_rate": 0.05,
+        "batch_size": 16,
+        "dropout_multiplier": 0.1,
+        "unfreezing": "all",
+        "adversarial_epsilon": epsilon,
+        "callbacks": None,
+        "verbose": 0,
+    }
+    classifier = ulmfit.train_classifier(
+        _language_model(), texts, numbers, **options
+    )
+    found = classifier.predict(texts)[:, 0]
+    # The mean of all is 500 off, and a model that starts at 0 some 8,000.
+    assert np.abs(found - numbers).mean() < 300
+    options |= {"learning_rate": 1e-9, "epochs": 1}
+    same = ulmfit.train_classifier(classifier, texts, numbers, **options)
+    assert np.abs(same.predict(texts)[:, 0] - found).mean() < 100
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"batch_size": 1}, {"max_tokens": 0}, {"max_tokens": 1}]
+)
+def test_sizes_without_sense_are_refused(reviews, wrong):
+    (name, value) = next(iter(wrong.items()))
+    with pytest.raises(ValueError, match=f"Received: {name}={value}"):
+        ulmfit.train_classifier(_language_model(), *reviews, **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"bptt": 0},
+        {"batch_size": 0},
+        {"num_sampled": -3},
+        {"validation_fraction": -0.5},
+    ],
+)
+def test_stage_two_refuses_sizes_without_sense(reviews, wrong):
+    (name, value) = next(iter(wrong.items()))
+    with pytest.raises(ValueError, match=f"Received: {name}={value}"):
+        ulmfit.finetune_language_model(_language_model(), reviews[0], **wrong)
+
+
+def test_a_model_that_reads_no_texts_is_refused(reviews):
+    language_model = models.AWDLSTMCausalLM(_language_model().backbone)
+    with pytest.raises(ValueError, match="Received: preprocessor=None"):
+        ulmfit.finetune_language_model(language_model, reviews[0])
+    with pytest.raises(ValueError, match="Received: preprocessor=None"):
+        ulmfit.train_classifier(language_model, *reviews)

@@ -79,7 +79,7 @@ def test_every_document_once_and_padded_right(
         assert ids.shape == mask.shape
         assert ids.shape[1] in bucket_lengths(300)
         assert len(ids) <= batch_size
-        assert len(ids) == 1 or ids.size <= max_batch_tokens
+        assert len(ids) <= 1 + shuffle or ids.size <= max_batch_tokens
         for row, row_mask in zip(ids, mask, strict=True):
             document = documents[row[0] - 10]
             padding = ids.shape[1] - len(document)
@@ -268,3 +268,30 @@ def test_restore_refuses_what_it_cannot_do():
         shuffled.restore(np.zeros(2))
     with pytest.raises(ValueError, match="one row per document"):
         LengthBuckets([[1], [2]]).restore(np.zeros(3))
+
+
+@settings(deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=4, max_size=60),
+    batch_size=st.integers(3, 9),
+    seed=st.integers(0, 99),
+)
+def test_no_document_is_trained_on_alone(lengths, batch_size, seed):
+    # Without a bucket of a lone short document, which none can join.
+    lengths = [1, 1, 1, *lengths]
+    batches = LengthBuckets(
+        documents_of(lengths),
+        batch_size=batch_size,
+        max_batch_tokens=100,
+        shuffle=True,
+        seed=seed,
+    )
+    rows = [len(batch) for batch in rows_of(batches)]
+    assert min(rows) > 1 or max(rows) == 2
+
+
+def test_a_document_too_long_for_two_is_still_joined():
+    batches = LengthBuckets(
+        documents_of([100] * 6), max_batch_tokens=100, shuffle=True
+    )
+    assert [len(batch) for batch in rows_of(batches)] == [2, 2, 2]

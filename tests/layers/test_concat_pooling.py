@@ -80,3 +80,12 @@ def test_half_precision(policy):
 def test_symbolic_shape():
     x, mask = keras.Input((None, 4)), keras.Input((None,), dtype="int32")
     assert ConcatPooling()(x, mask).shape == (None, 12)
+
+
+def test_it_is_saved_with_a_policy(tmp_path):
+    x = keras.Input((None, 6))
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    model = keras.Model(x, ConcatPooling(dtype=policy)(x))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.layers[-1].dtype_policy.name == "mixed_bfloat16"

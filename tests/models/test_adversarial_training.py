@@ -99,7 +99,7 @@ def test_a_step_follows_both_losses(make_trainer, backwards):
     plain, p = _loss(trainer, inputs, np.zeros_like(move))
     moved, p_moved = _loss(trainer, inputs, move)
     assert moved > plain + 1e-3
-    bias = trainer.classifier.head[-2].bias
+    bias = trainer.classifier.head[-1].bias
     before = to_numpy(bias)
     wanted = np.eye(3)[targets]
     gradient = (p - wanted).mean(0) + (p_moved - wanted).mean(0)
@@ -194,3 +194,14 @@ def test_half_precision_learns(make_trainer, texts, policy):
 def test_a_size_that_is_none_is_refused(classifier, epsilon):
     with pytest.raises(ValueError, match="Received: epsilon="):
         AdversarialTraining(classifier, epsilon)
+
+
+def test_it_is_saved_with_the_classifier(make_trainer, texts, tmp_path):
+    trainer = make_trainer()
+    inputs = _batch(trainer, texts)
+    expected = keras.ops.convert_to_numpy(trainer(inputs))
+    trainer.save(tmp_path / "trainer.keras")
+    loaded = keras.models.load_model(tmp_path / "trainer.keras")
+    assert loaded.epsilon == trainer.epsilon
+    found = keras.ops.convert_to_numpy(loaded(inputs))
+    np.testing.assert_array_equal(found, expected)

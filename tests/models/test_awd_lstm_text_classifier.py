@@ -1,4 +1,5 @@
 import re
+import sys
 
 import keras
 import numpy as np
@@ -218,3 +219,50 @@ def test_other_problem_types(make_classifier, problem_type, targets):
 def test_wrong_classes_are_refused(make_classifier, wrong):
     with pytest.raises(ValueError, match="Received"):
         make_classifier(**wrong)
+
+
+def test_batches_of_a_data_set_have_the_size_asked_for(classifier, texts):
+    counted = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: batches.append(batch),
+        on_test_batch_end=lambda batch, logs: batches.append(batch),
+        on_predict_batch_end=lambda batch, logs: batches.append(batch),
+    )
+    x = classifier.preprocessor(texts * 4)
+    y = np.zeros(len(texts) * 4)
+    options = {"batch_size": len(texts), "verbose": 0, "callbacks": [counted]}
+    for run in (
+        lambda: classifier.fit(x, y, **options),
+        lambda: classifier.evaluate(x, y, **options),
+        lambda: classifier.predict(x, **options),
+    ):
+        batches = []
+        run()
+        assert len(batches) == 4
+
+
+def test_long_texts_cost_no_room_in_the_others(classifier, monkeypatch):
+    def no_array(x, *args):
+        raise AssertionError("texts in an array")
+
+    module = sys.modules[type(classifier.preprocessor).__module__]
+    monkeypatch.setattr(module.np, "asarray", no_array)
+    assert classifier.preprocessor.preprocess(["a", "a b"])
+
+
+def test_validation_data_of_another_kind(make_classifier, texts):
+    tf = pytest.importorskip("tensorflow")
+    y = np.arange(len(texts)) % 2
+    raw = tf.data.Dataset.from_tensor_slices((texts, y)).batch(2)
+    classifier = make_classifier()
+    pairs = [(raw, None, (texts, y)), (texts, y, raw), (texts, y, (texts, y))]
+    losses = [
+        classifier.fit(
+            x, y, validation_data=valid, epochs=1, verbose=0, callbacks=[]
+        ).history["val_loss"][0]
+        for x, y, valid in pairs
+    ]
+    assert np.isfinite(losses).all()
+    with pytest.raises(ValueError, match="must be of the kind of `x`"):
+        classifier.fit(
+            raw, validation_data=LengthBuckets([[2, 5]], np.zeros(1)), verbose=0
+        )

@@ -199,3 +199,29 @@ def test_perplexity_weighs_batches_by_their_tokens():
     metric.update_state(np.log(32.0) * 1, 1)
     expected = np.exp((np.log(2) * 9 + np.log(32)) / 10)
     assert float(metric.result()) == pytest.approx(expected, rel=1e-6)
+
+
+def test_it_is_saved_with_the_language_model(ids, tmp_path):
+    trainer = _trainer(_language_model(), alpha=3.0, chunk_size=None)
+    stream = TokenStream(ids, 2, 5)
+    trainer.fit(stream, verbose=0)
+    trainer.save(tmp_path / "trainer.keras")
+    loaded = keras.models.load_model(tmp_path / "trainer.keras")
+    assert loaded.regularization.alpha == 3.0
+    assert loaded.chunk_size is None
+    expected = trainer.evaluate(stream, verbose=0)
+    assert loaded.evaluate(stream, verbose=0) == pytest.approx(expected)
+
+
+def test_a_stream_has_the_rows_of_the_state(ids):
+    trainer = _trainer(_language_model())
+    with pytest.raises(ValueError, match="batch_size=2 and a stream of 3"):
+        trainer.fit(TokenStream(ids, 3, 5), verbose=0)
+    with pytest.raises(ValueError, match="evaluation_batch_size=2 and a"):
+        trainer.evaluate(TokenStream(ids, 1, 5), verbose=0)
+    with pytest.raises(ValueError, match="evaluation_batch_size=2 and a"):
+        trainer.fit(
+            TokenStream(ids, 2, 5),
+            validation_data=TokenStream(ids, 3, 5),
+            verbose=0,
+        )

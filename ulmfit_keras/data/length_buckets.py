@@ -47,9 +47,10 @@ class LengthBuckets(keras.utils.PyDataset):
     If the documents are not shuffled, they are batched by falling length. If
     they are, those left over when a bucket is cut into batches move up into
     the next bucket if that is at most twice as long, and else make a short
-    batch. The order is a function of `seed` and `epoch`; pass
-    `shuffle=False` to `fit`, which otherwise shuffles the batches once more
-    with Python's global random state.
+    batch. None is left alone where `batch_size` is not 1: batch normalization
+    would take all away that a lone document says. The order is a function of
+    `seed` and `epoch`; pass `shuffle=False` to `fit`, which otherwise shuffles
+    the batches once more with Python's global random state.
 
     A longest batch comes first, so that a shortage of memory shows at the
     start.
@@ -61,8 +62,8 @@ class LengthBuckets(keras.utils.PyDataset):
         sample_weight: array, (documents,), or None; needs `targets`.
         batch_size: documents in a batch.
         max_batch_tokens: int, at least 1. A batch of padded length T holds
-            at most `max_batch_tokens // T` documents (but at least one), so
-            that long documents fit into memory.
+            at most `max_batch_tokens // T` documents (but at least one, or
+            two if shuffled), so that long documents fit into memory.
         shuffle: bool. Whether to shuffle the documents within their buckets
             and the batches, anew for each epoch. Needs to be False for
             `restore`.
@@ -203,7 +204,8 @@ class LengthBuckets(keras.utils.PyDataset):
 
     def _rows_in_batch(self, length):
         """How many documents a batch of a padded length holds at most."""
-        return max(1, min(self.batch_size, self.max_batch_tokens // length))
+        least = min(2, self.batch_size) if self.shuffle else 1
+        return max(least, min(self.batch_size, self.max_batch_tokens // length))
 
     def _sorted_plan(self, lengths, bucket_of):
         order = np.argsort(-self._lengths, kind="stable")
@@ -231,7 +233,21 @@ class LengthBuckets(keras.utils.PyDataset):
                 for first in range(0, end, size)
             ]
             left_over = rows[end:]
+        if self.batch_size > 1:
+            _join_lone_rows(batches)
         return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _join_lone_rows(batches):
+    """Give a batch of one document another, from a batch beneath it."""
+    for place, (length, rows) in enumerate(batches):
+        # Batches are in the order of their lengths.
+        for other in reversed(range(place)) if len(rows) == 1 else ():
+            shorter, candidates = batches[other]
+            if len(candidates) > 2:
+                batches[other] = shorter, candidates[:-1]
+                batches[place] = length, np.append(rows, candidates[-1])
+                break
 
 
 def _longest_first(batches):

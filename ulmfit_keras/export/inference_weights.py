@@ -55,7 +55,7 @@ def dense_layers(classifier):
         Two pairs (kernel, bias), float64 arrays (inputs, outputs) and
         (outputs,).
     """
-    pooling_norm, _, head_dense, head_norm, _, output_dense, _ = classifier.head
+    pooling_norm, _, head_dense, head_norm, _, output_dense = classifier.head
     return [
         _folded(pooling_norm, head_dense),
         _folded(head_norm, output_dense),

@@ -44,5 +44,9 @@ class ConcatPooling(keras.layers.Layer):
         mean = ops.cast(mean / ops.maximum(count, 1), x.dtype)
         return ops.concatenate([last, largest, mean], axis=-1)
 
+    # Keras serializes a `dtype` that is a policy only where this is defined.
+    def get_config(self):
+        return super().get_config()
+
     def compute_output_spec(self, x, padding_mask=None):
         return keras.KerasTensor((x.shape[0], 3 * x.shape[2]), x.dtype)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 
+@keras.saving.register_keras_serializable("ulmfit_keras")
 class AdversarialTraining(keras.Model):
     """The training view of a classifier that also learns perturbed documents.
 
@@ -99,6 +100,18 @@ class AdversarialTraining(keras.Model):
         if any(b.closed for b in self.classifier.backbone.boundaries):
             return super().train_step(*args)
         return _STEPS[keras.backend.backend()](self, *args)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "classifier": keras.saving.serialize_keras_object(self.classifier),
+            "epsilon": self.epsilon,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        classifier = keras.saving.deserialize_keras_object(config["classifier"])
+        return cls(**{**config, "classifier": classifier})
 
     def unmoved(self, inputs):
         """A perturbation of zeros, float32 (B, T, E)."""

@@ -13,6 +13,7 @@ from ulmfit_keras.models.awd_lstm_causal_lm_preprocessor import (
 )
 from ulmfit_keras.models.task_mixin import TaskMixin
 from ulmfit_keras.models.task_mixin import check_vocabulary
+from ulmfit_keras.models.task_mixin import is_preprocessed
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
@@ -190,30 +191,35 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
         """As `keras.Model.fit`, on texts too.
 
         Args:
-            x: a list of texts, or any data set that Keras or KerasHub takes.
+            x: texts in a list or an array, or any data set that Keras or
+                KerasHub takes.
             y: None for texts.
-            validation_data: a list of texts, or what KerasHub takes.
-                Defaults to None.
+            validation_data: texts, or what KerasHub takes. Defaults to None.
             **kwargs: see `keras.Model.fit`.
 
         Returns:
             A `keras.callbacks.History`.
         """
         if self.are_texts(validation_data):
-            validation_data = self.preprocessor(validation_data)
+            validation_data = (
+                self.preprocessor(list(validation_data))
+                if self.are_texts(x) or is_preprocessed(x)
+                else (validation_data,)
+            )
         if self.are_texts(x):
-            x, y, kwargs["sample_weight"] = self.preprocessor(x)
+            x, y, kwargs["sample_weight"] = self.preprocessor(list(x))
         return super().fit(x, y, validation_data=validation_data, **kwargs)
 
     def evaluate(self, x=None, y=None, **kwargs):
         """As `keras.Model.evaluate`, on a list of texts too."""
         if self.are_texts(x):
-            x, y, kwargs["sample_weight"] = self.preprocessor(x)
+            x, y, kwargs["sample_weight"] = self.preprocessor(list(x))
         return super().evaluate(x, y, **kwargs)
 
     def are_texts(self, x):
-        """Whether `x` is a list that the preprocessor is to read."""
-        return isinstance(x, list) and self.preprocessor is not None
+        """Whether `x` is texts that the preprocessor is to read."""
+        is_array = isinstance(x, np.ndarray) and x.dtype.kind in "OSU"
+        return (isinstance(x, list) or is_array) and bool(self.preprocessor)
 
     def generate_step(self, inputs, stop_token_ids=None):
         """Continue a batch of prompts; what `generate` runs.

@@ -20,6 +20,7 @@ from ulmfit_keras.models.problem_type import PROBLEM_TYPES
 from ulmfit_keras.models.problem_type import check_labels
 from ulmfit_keras.models.task_mixin import TaskMixin
 from ulmfit_keras.models.task_mixin import check_vocabulary
+from ulmfit_keras.models.task_mixin import is_preprocessed
 from ulmfit_keras.optimizers import FusedAdam
 
 
@@ -121,8 +122,10 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             keras.layers.Dropout(
                 head_dropout, dtype=dtype, name="head_dropout"
             ),
-            keras.layers.Dense(num_classes, dtype=dtype, name="output_dense"),
-            keras.layers.Activation("linear", dtype="float32", name="logits"),
+            # In bfloat16 neighbouring numbers about 90 are half a unit apart.
+            keras.layers.Dense(
+                num_classes, dtype="float32", name="output_dense"
+            ),
         ]
         self.output_activation = keras.layers.Activation(
             PROBLEM_TYPES[problem_type].activation,
@@ -200,7 +203,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         self,
         x=None,
         y=None,
-        batch_size=32,
+        batch_size=None,
         sample_weight=None,
         validation_data=None,
         **kwargs,
@@ -213,7 +216,10 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
                 that Keras or KerasHub takes.
             y: targets of texts, array (texts,) or (texts, C). Defaults to
                 None.
-            batch_size: int, most texts in a batch. Defaults to 32.
+            batch_size: int, most texts in a batch; of one alone, only the
+                head's biases and last layer learn, since batch normalization
+                takes its own mean away. Defaults to 32, for a data set to
+                its own batches.
             sample_weight: array (texts,). Defaults to None.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or a data
                 set. Defaults to None.
@@ -222,19 +228,28 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         Returns:
             A `keras.callbacks.History`.
         """
-        if isinstance(validation_data, tuple):
-            validation = keras.utils.unpack_x_y_sample_weight(validation_data)
-            batches = document_batches(
-                *validation, self.preprocessor, batch_size
-            )
-            validation_data = batches or validation_data
         batches = document_batches(
-            x, y, sample_weight, self.preprocessor, batch_size, shuffle=True
+            x,
+            y,
+            sample_weight,
+            self.preprocessor,
+            batch_size or 32,
+            shuffle=True,
         )
+        prepared = batches is not None or is_preprocessed(x)
+        if prepared and isinstance(validation_data, tuple):
+            validation = keras.utils.unpack_x_y_sample_weight(validation_data)
+            validation_data = (
+                document_batches(
+                    *validation, self.preprocessor, batch_size or 32
+                )
+                or validation_data
+            )
         if batches is None:
             return super().fit(
                 x,
                 y,
+                batch_size=batch_size,
                 sample_weight=sample_weight,
                 validation_data=validation_data,
                 **kwargs,
@@ -246,17 +261,23 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         )
 
     def evaluate(
-        self, x=None, y=None, batch_size=32, sample_weight=None, **kwargs
+        self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs
     ):
         """As `keras.Model.evaluate`, on texts too; see `fit`."""
         batches = document_batches(
-            x, y, sample_weight, self.preprocessor, batch_size
+            x, y, sample_weight, self.preprocessor, batch_size or 32
         )
         if batches is None:
-            return super().evaluate(x, y, sample_weight=sample_weight, **kwargs)
+            return super().evaluate(
+                x,
+                y,
+                batch_size=batch_size,
+                sample_weight=sample_weight,
+                **kwargs,
+            )
         return super().evaluate(batches, **kwargs)
 
-    def predict(self, x, batch_size=64, verbose=0, **kwargs):
+    def predict(self, x, batch_size=None, verbose=0, **kwargs):
         """Probabilities for texts, in their order.
 
         The result does not depend on how the texts are batched.
@@ -265,7 +286,8 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             x: a list or array of texts, one text, or a list of documents as
                 token ids, each opening with `xxbos`; or anything that
                 `keras.Model.predict` takes, with batches as the input shape.
-            batch_size: int, most texts to be read at a time. Defaults to 64.
+            batch_size: int, most texts to be read at a time. Defaults to 64,
+                for batches to Keras' own.
             verbose: as in `keras.Model.predict`. Defaults to 0.
             **kwargs: see `keras.Model.predict`; for batches only.
 
@@ -274,9 +296,11 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         """
         documents = as_documents(x)
         if documents is None:
-            return super().predict(x, verbose=verbose, **kwargs)
+            return super().predict(
+                x, batch_size=batch_size, verbose=verbose, **kwargs
+            )
         ids = document_ids(documents, self.preprocessor)
-        return predict_documents(self, ids, batch_size, verbose)
+        return predict_documents(self, ids, batch_size or 64, verbose)
 
     @property
     def piece_reader(self):

@@ -73,7 +73,13 @@ class AWDLSTMTextClassifierPreprocessor(
         return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
 
     def preprocess(self, x):
-        texts = [x] if isinstance(x, (str, bytes)) else list(np.asarray(x).flat)
+        if isinstance(x, (str, bytes)):
+            texts = [x]
+        elif isinstance(x, (list, tuple)):
+            # An array would give every text the room of the longest.
+            texts = x
+        else:
+            texts = list(np.asarray(x).flat)
         rows = self.token_ids(texts)
         longest = max(map(len, rows), default=1)
         shape = (len(rows), bucket_lengths(longest)[-1])
@@ -82,7 +88,7 @@ class AWDLSTMTextClassifierPreprocessor(
         for place, row in enumerate(rows):
             token_ids[place, : len(row)] = row
             padding_mask[place, : len(row)] = 1
-        if np.ndim(x) == 0:
+        if not isinstance(x, (list, tuple)) and np.ndim(x) == 0:
             token_ids, padding_mask = token_ids[0], padding_mask[0]
         return {"token_ids": token_ids, "padding_mask": padding_mask}
 

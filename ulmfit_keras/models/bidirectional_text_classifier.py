@@ -84,7 +84,7 @@ class BidirectionalTextClassifier(keras.Model):
         """What is solved; see `AWDLSTMTextClassifier`."""
         return self.forward_classifier.problem_type
 
-    def predict(self, x, batch_size=64, verbose=0, **kwargs):
+    def predict(self, x, batch_size=None, verbose=0, **kwargs):
         """See `AWDLSTMTextClassifier.predict`."""
         documents = as_documents(x)
         if documents is None:
@@ -92,12 +92,15 @@ class BidirectionalTextClassifier(keras.Model):
         ids = document_ids(documents, self.preprocessor)
         pair = self.forward_classifier, self.backward_classifier
         return np.mean(
-            [predict_documents(c, ids, batch_size, verbose) for c in pair],
+            [
+                predict_documents(c, ids, batch_size or 64, verbose)
+                for c in pair
+            ],
             axis=0,
         )
 
     def evaluate(
-        self, x=None, y=None, batch_size=32, sample_weight=None, **kwargs
+        self, x=None, y=None, batch_size=None, sample_weight=None, **kwargs
     ):
         """As `keras.Model.evaluate`, on texts too.
 
@@ -106,7 +109,8 @@ class BidirectionalTextClassifier(keras.Model):
                 what Keras takes.
             y: targets of texts, array (texts,) or (texts, C). Defaults to
                 None.
-            batch_size: int, most texts in a batch. Defaults to 32.
+            batch_size: int, most texts in a batch. Defaults to 32, for a
+                data set to its own batches.
             sample_weight: array (texts,). Defaults to None.
             **kwargs: see `keras.Model.evaluate`.
 
@@ -115,7 +119,7 @@ class BidirectionalTextClassifier(keras.Model):
             metrics of probabilities.
         """
         batches = document_batches(
-            x, y, sample_weight, self.preprocessor, batch_size
+            x, y, sample_weight, self.preprocessor, batch_size or 32
         )
         if batches is None:
             return super().evaluate(

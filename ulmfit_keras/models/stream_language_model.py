@@ -104,7 +104,15 @@ class StreamLanguageModel(keras.Model):
         )
         self.built = True
 
-    def fit(self, x, *, verbose="auto", callbacks=(), **kwargs):
+    def fit(
+        self,
+        x,
+        *,
+        verbose="auto",
+        callbacks=None,
+        validation_data=None,
+        **kwargs,
+    ):
         """As `keras.Model.fit` on a `TokenStream`, in the stream's order.
 
         Keras would shuffle the batches, and the state would be carried into
@@ -115,7 +123,12 @@ class StreamLanguageModel(keras.Model):
         Raises:
             MemoryError: if memory runs out; it names ways out. What a step
                 is expected to take is printed before (not with `verbose=0`).
+            ValueError: if a stream has other rows than the state.
         """
+        _check_rows("batch_size", self.batch_size, x)
+        if validation_data is not None:
+            rows = self.evaluation_batch_size
+            _check_rows("evaluation_batch_size", rows, validation_data)
         memory = self.describe_memory(int(max(x.lengths)))
         if verbose:
             print(memory)
@@ -125,8 +138,21 @@ class StreamLanguageModel(keras.Model):
         kwargs["shuffle"] = False
         with out_of_memory_advice(memory):
             return super().fit(
-                x, verbose=verbose, callbacks=[follow, *callbacks], **kwargs
+                x,
+                verbose=verbose,
+                callbacks=[follow, *keras.tree.flatten(callbacks or [])],
+                validation_data=validation_data,
+                **kwargs,
             )
+
+    def evaluate(self, x, **kwargs):
+        """As `keras.Model.evaluate` on a `TokenStream`.
+
+        Raises:
+            ValueError: if the stream has other rows than the state.
+        """
+        _check_rows("evaluation_batch_size", self.evaluation_batch_size, x)
+        return super().evaluate(x, **kwargs)
 
     def describe_memory(self, num_steps):
         """What a training step takes, see `training_memory`, in a line."""
@@ -214,3 +240,34 @@ class StreamLanguageModel(keras.Model):
 
     def layer_groups(self):
         return self.language_model.layer_groups()
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "language_model": keras.saving.serialize_keras_object(
+                self.language_model
+            ),
+            "batch_size": self.batch_size,
+            "evaluation_batch_size": self.evaluation_batch_size,
+            "alpha": self.regularization.alpha,
+            "beta": self.regularization.beta,
+            "num_sampled": self.num_sampled,
+            "chunk_size": self.chunk_size,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        language_model = keras.saving.deserialize_keras_object(
+            config["language_model"]
+        )
+        return cls(**{**config, "language_model": language_model})
+
+
+def _check_rows(name, expected, stream):
+    rows = getattr(stream, "batch_size", expected)
+    if rows != expected:
+        raise ValueError(
+            f"A stream must have as many rows as `{name}` says, each of which "
+            f"has a state of its own. Received: {name}={expected} and a "
+            f"stream of {rows} rows"
+        )

@@ -12,6 +12,12 @@ def is_preprocessed(x):
     return isinstance(x, (dict, keras.utils.PyDataset))
 
 
+def _has_texts(x):
+    """Whether `x` is a data set of TensorFlow that still has texts."""
+    spec = keras.tree.flatten(getattr(x, "element_spec", None))
+    return any("string" in repr(getattr(s, "dtype", "")) for s in spec)
+
+
 def check_vocabulary(backbone, preprocessor):
     """Raise a ValueError unless the ids of texts are those of the backbone.
 
@@ -42,9 +48,21 @@ class TaskMixin(PresetMixin):
     its optimizer.
     """
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, validation_data=None, **kwargs):
+        kwargs["validation_data"] = validation_data
         if is_preprocessed(x):
+            if _has_texts(validation_data):
+                kwargs["validation_data"] = validation_data.map(
+                    self.preprocess_samples
+                )
             return keras.Model.fit(self, x, y, **kwargs)
+        if isinstance(validation_data, keras.utils.PyDataset):
+            raise ValueError(
+                "`validation_data` must be of the kind of `x`: texts, or a "
+                "data set of texts, since the preprocessor reads both. "
+                f"Received: a {type(validation_data).__name__} beside a "
+                f"{type(x).__name__}"
+            )
         # KerasHub makes a data set, which Keras cannot shuffle, and says so.
         return super().fit(x, y, **{"shuffle": False, **kwargs})
 

@@ -30,6 +30,34 @@ def check_texts(language_model, texts, purpose, advice):
         )
 
 
+def check_preprocessor(language_model):
+    """Raise a ValueError unless a language model can read texts."""
+    if language_model.preprocessor is None:
+        raise ValueError(
+            "The language model must have its preprocessor, which reads texts: "
+            "load it by `from_preset`, or set its `preprocessor`. "
+            "Received: preprocessor=None"
+        )
+
+
+def check_pairs(texts, labels):
+    """Raise a ValueError unless there is one label for each text."""
+    if len(texts) != len(labels):
+        raise ValueError(
+            "There must be one label for each text, in the same order. "
+            f"Received: {len(texts)} texts and {len(labels)} labels"
+        )
+
+
+def check_at_least(least, **values):
+    """Raise a ValueError that names the first value below `least`."""
+    for name, value in values.items():
+        if value is not None and value < least:
+            raise ValueError(
+                f"`{name}` must be at least {least}. Received: {name}={value}"
+            )
+
+
 def check_class_weight(class_weight, problem_type):
     """Raise where rows have no one class that they could be weighed by.
 

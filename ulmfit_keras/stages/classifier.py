@@ -8,16 +8,21 @@ from ulmfit_keras import data
 from ulmfit_keras import models
 from ulmfit_keras.callbacks import GradualUnfreezing
 from ulmfit_keras.callbacks import LearningRateLogger
+from ulmfit_keras.callbacks.gradual_unfreezing import PLANS
 from ulmfit_keras.models.adversarial_training import check_epsilon
 from ulmfit_keras.schedules import SequentialSchedule
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import CLASSIFIER_SETTINGS
 from ulmfit_keras.settings import choose_settings
+from ulmfit_keras.stages.checks import check_at_least
 from ulmfit_keras.stages.checks import check_class_weight
 from ulmfit_keras.stages.checks import check_finite
+from ulmfit_keras.stages.checks import check_pairs
+from ulmfit_keras.stages.checks import check_preprocessor
 from ulmfit_keras.stages.pieces import make_adam
 from ulmfit_keras.stages.pieces import make_early_stopping
 from ulmfit_keras.stages.pieces import set_dropout
+from ulmfit_keras.stages.target_scale import TargetScale
 
 
 def train_classifier(
@@ -57,21 +62,24 @@ def train_classifier(
             part of the training rows is held out.
         validation_fraction: how large a part. Defaults to 0.1. With 0 all
             rows are trained on and nothing is validated.
-        problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
+        problem_type: `"single_label"`, `"multi_label"` or `"regression"`. A
+            regression learns targets of mean 0 and deviation 1, in whose
+            units its losses and errors are told while it trains; what it
+            predicts is in the units of the labels.
         epochs: over which the learning rate rises and falls. Defaults to
             10.
         settings: `"paper"`, `"fastai"` or `"small"`, see
             `ulmfit_keras.settings`. Defaults to `"paper"`; for the shipped
             small model take `"small"`.
         learning_rate: highest rate, in place of the setting's.
-        batch_size: documents a step, in place of the setting's.
+        batch_size: documents a step, at least 2, in place of the setting's.
         max_length: gradients flow through the last so many tokens of a
             document (BPT3C). Defaults to 1400, that is 20 windows of 70.
         max_tokens: documents are cut off after so many tokens, in training
             and in `predict`. Defaults to 4000.
         unfreezing: a plan of `GradualUnfreezing`, in place of the setting's.
-        dropout_multiplier: scales all dropout rates, in place of the
-            setting's.
+        dropout_multiplier: scales all dropout rates of the encoder, in place
+            of the setting's. Those of the head stay.
         adversarial_epsilon: train on perturbed word vectors, too: size of a
             perturbation over that of the document, such as 0.02, see
             `models.AdversarialTraining`. It takes the place of activation
@@ -79,7 +87,7 @@ def train_classifier(
         class_weight: dict from label to weight, or `"balanced"`; for
             `"single_label"` only. Defaults to None.
         patience: epochs without a better validation loss before training
-            stops, counted once all groups are unfrozen; the best weights
+            stops, counted from the last stage of unfreezing; the best weights
             are kept. Defaults to None: all epochs are run and the last
             weights kept, those of the lowest rate. The best loss often comes
             early, at a high rate, and with a worse accuracy.
@@ -115,9 +123,14 @@ def train_classifier(
         unfreezing=unfreezing,
     )
     check_class_weight(class_weight, problem_type)
+    # Batch normalization takes the mean of a lone document away, and with it
+    # all that it says.
+    check_at_least(2, batch_size=batch_size, max_tokens=max_tokens)
+    check_preprocessor(language_model)
     if adversarial_epsilon is not None:
         check_epsilon("adversarial_epsilon", adversarial_epsilon)
     texts, labels = list(texts), list(labels)
+    check_pairs(texts, labels)
     # Before rows are held out, so that errors count them as the caller does.
     if isinstance(language_model, models.AWDLSTMTextClassifier):
         classifier = _copied_classifier(language_model, problem_type)
@@ -154,6 +167,12 @@ def train_classifier(
             max_length=max_length,
         )
     set_dropout(classifier.backbone, stage)
+    scale = None
+    if problem_type == "regression":
+        scale = TargetScale(targets)
+        targets = scale.standardized(targets)
+        if isinstance(language_model, models.AWDLSTMTextClassifier):
+            scale.standardize(classifier)
     token_ids = classifier.preprocessor.token_ids
     train = data.LengthBuckets(
         token_ids(texts),
@@ -166,10 +185,12 @@ def train_classifier(
     valid = None
     if validation_data is not None:
         valid_texts, valid_labels = map(list, validation_data)
+        check_pairs(valid_texts, valid_labels)
+        valid_targets = data.encode_labels(valid_labels, names, problem_type)
+        if scale is not None:
+            valid_targets = scale.standardized(valid_targets)
         valid = data.LengthBuckets(
-            token_ids(valid_texts),
-            data.encode_labels(valid_labels, names, problem_type),
-            batch_size=stage.batch_size,
+            token_ids(valid_texts), valid_targets, batch_size=stage.batch_size
         )
     if adversarial_epsilon is None:
         trainer = classifier.logits_model(stage.alpha, stage.beta)
@@ -183,8 +204,10 @@ def train_classifier(
         loss=loss,
         weighted_metrics=[metric],
     )
-    early_stopping = make_early_stopping(patience, min(epochs, len(groups)) - 1)
     gradual_unfreezing = GradualUnfreezing(stage.unfreezing)
+    plan = stage.unfreezing
+    stages = PLANS[plan](len(groups)) if isinstance(plan, str) else plan
+    early_stopping = make_early_stopping(patience, min(epochs, len(stages)) - 1)
     try:
         history = trainer.fit(
             train,
@@ -196,13 +219,15 @@ def train_classifier(
                 LearningRateLogger(),
                 *early_stopping,
                 keras.callbacks.TerminateOnNaN(),
-                *callbacks,
+                *keras.tree.flatten(callbacks or []),
             ],
             verbose=verbose,
         )
     finally:
         gradual_unfreezing.unfreeze_all()
     check_finite(history, early_stopping, stage.learning_rate)
+    if scale is not None:
+        scale.restore(classifier)
     return classifier
 
 

@@ -10,7 +10,9 @@ from ulmfit_keras.schedules import LengthScaled
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import LANGUAGE_MODEL_SETTINGS
 from ulmfit_keras.settings import choose_settings
+from ulmfit_keras.stages.checks import check_at_least
 from ulmfit_keras.stages.checks import check_finite
+from ulmfit_keras.stages.checks import check_preprocessor
 from ulmfit_keras.stages.checks import check_texts
 from ulmfit_keras.stages.pieces import make_adam
 from ulmfit_keras.stages.pieces import make_early_stopping
@@ -97,6 +99,10 @@ def finetune_language_model(
         batch_size=batch_size,
         dropout_multiplier=dropout_multiplier,
     )
+    check_at_least(1, epochs=epochs, batch_size=batch_size, bptt=bptt)
+    check_at_least(1, num_sampled=num_sampled)
+    check_at_least(0, validation_fraction=validation_fraction)
+    check_preprocessor(language_model)
     train_texts, valid_texts = _texts_split(
         list(texts), validation_texts, validation_fraction, seed
     )
@@ -151,7 +157,7 @@ def finetune_language_model(
             LearningRateLogger(),
             *early_stopping,
             keras.callbacks.TerminateOnNaN(),
-            *callbacks,
+            *keras.tree.flatten(callbacks or []),
         ],
         verbose=verbose,
     )
@@ -161,15 +167,16 @@ def finetune_language_model(
 
 
 def _texts_split(texts, validation_texts, validation_fraction, seed):
-    if len(texts) < 2:
-        raise ValueError(
-            "Fine-tuning needs at least two texts, one of them to validate "
-            f"on. Received: {len(texts)} texts"
-        )
     if validation_texts is not None:
         return texts, list(validation_texts)
     if validation_fraction == 0:
         return texts, []
+    if len(texts) < 2:
+        raise ValueError(
+            "Fine-tuning needs at least two texts, one of them to validate "
+            "on, or validation_fraction=0. "
+            f"Received: {len(texts)} texts"
+        )
     order = np.random.default_rng(seed).permutation(len(texts))
     held_out = max(1, round(validation_fraction * len(texts)))
     return (

@@ -23,8 +23,9 @@ def match_shares(scores, shares):
             has; such as counts of labels.
 
     Returns:
-        Array (N, C) of the dtype of `scores`. Counts of argmax are as wanted
-        but for rounding, and for texts that have the same scores.
+        Array (N, C) of the dtype of `scores`, float64 for whole numbers.
+        Counts of argmax are as wanted but for rounding, and for texts that
+        have the same scores.
 
     Raises:
         ValueError: if shares are not one for each column, or not above 0.
@@ -54,4 +55,5 @@ def match_shares(scores, shares):
             # Between the last text that is to be the class' and the next.
             leads = [leads[0] + 1.0, *leads, leads[-1] - 1.0]
             shifted[:, column] -= (leads[count] + leads[count + 1]) / 2
-    return shifted.astype(scores.dtype)
+    is_float = np.issubdtype(scores.dtype, np.floating)
+    return shifted.astype(scores.dtype) if is_float else shifted
