@@ -272,9 +272,8 @@ def main(_):
     for note in preparation.cleaning_note():
         print(f"NOTE: {note}")
     summary = {
-        "test_error": metrics.get("test_error"),
+        **preparation.main_figures(metrics),
         **alone,
-        "macro_f1": metrics.get("macro_f1"),
         "baseline_test_error": baseline.get("test_error"),
         "seconds": round(time.monotonic() - started, 1),
         "train_rows": len(train),

@@ -39,6 +39,13 @@ flags.register_multi_flags_validator(
     ),
     message="Give either --preset, or --weights and --itos.",
 )
+flags.register_multi_flags_validator(
+    ["preset", "labels", "backwards"],
+    lambda given: (
+        not given["preset"] or not (given["labels"] or given["backwards"])
+    ),
+    message="--labels and --backwards go with --weights; a preset has its own.",
+)
 
 
 def main(_):

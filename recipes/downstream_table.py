@@ -20,9 +20,9 @@ the test, stage 3 once for each seed, both in processes of their own. Methods:
 TF-IDF with a linear model is trained beside the first of them, on the same
 rows.
 
-OUTPUT_DIR/runs holds a file for each run that is through; the same command
-goes on from there. OUTPUT_DIR/table.md is the table; the last line on stdout
-is one JSON object, of the errors of all seeds by row and method.
+OUTPUT_DIR/runs holds a file for each run that is through, with its options; the
+same command goes on from there. OUTPUT_DIR/table.md is the table; the last line
+on stdout is one JSON object, of the errors of all seeds by row and method.
 """
 
 import json
@@ -37,6 +37,7 @@ from recipes import common
 from recipes import fastai_environment
 from recipes import fastai_runs
 from recipes import processes
+from recipes import run_records
 from recipes.downstream_settings import GUESSED
 from recipes.downstream_settings import STAGE_2
 from recipes.downstream_settings import STAGE_3
@@ -68,7 +69,10 @@ flags.DEFINE_multi_enum(
 flags.DEFINE_multi_enum("method", METHODS[:3], METHODS, "Its columns.")
 flags.DEFINE_integer("seeds", 3, "Runs of each, from seed 0.", lower_bound=1)
 flags.DEFINE_string(
-    "options", "", "More options for our runs, such as --max_length=700."
+    "options",
+    "",
+    "More options of recipes.classify_text for our runs, such as "
+    "--max_length=700.",
 )
 flags.register_multi_flags_validator(
     ["method", "backward_preset"],
@@ -87,7 +91,7 @@ flags.register_multi_flags_validator(
 )
 
 
-def run(recipe, **options):
+def run(recipe, *more, **options):
     """Run a recipe with options of its own and those of all runs."""
     options |= {"data_dir": FLAGS.data_dir, "dtype": FLAGS.dtype}
     if FLAGS.backend:
@@ -98,7 +102,7 @@ def run(recipe, **options):
         for value in (values if isinstance(values, list) else [values])
     ]
     command = [sys.executable, "-m", f"recipes.{recipe}", *named]
-    return processes.run(command + shlex.split(FLAGS.options))
+    return processes.run([*command, *more])
 
 
 def untrained_preset(output_dir):
@@ -116,7 +120,7 @@ def finetuned_preset(output_dir, name, option):
     """A preset after stage 2 on a set; its path."""
     name_of_run = f"{name}-stage_2-{DIRECTIONS[option]}"
     folder = output_dir / "language_models" / name_of_run
-    processes.kept(
+    run_records.kept(
         output_dir / "runs" / f"{name_of_run}.json",
         lambda: run(
             "finetune_language_model",
@@ -125,6 +129,7 @@ def finetuned_preset(output_dir, name, option):
             output_dir=folder,
             **STAGE_2[name],
         ),
+        {option: FLAGS[option].value, "dtype": FLAGS.dtype},
     )
     return folder / "preset"
 
@@ -150,6 +155,7 @@ def classify(output_dir, row, method, seed):
     with tempfile.TemporaryDirectory() as folder:
         return run(
             "classify_text",
+            *shlex.split(FLAGS.options),
             train=name,
             lm_epochs=0,
             validation_fraction=0,
@@ -160,6 +166,16 @@ def classify(output_dir, row, method, seed):
         )
 
 
+def options_of(method):
+    """Our options that decide on the errors of a method."""
+    names = ["preset"]
+    if method in BOTH_DIRECTIONS:
+        names.append("backward_preset")
+    if method != "fastai":
+        names += ["dtype", "options"]
+    return {name: FLAGS[name].value for name in names}
+
+
 def errors_of(output_dir, row):
     """Test errors by method: a list each, by seed."""
     errors = {}
@@ -167,9 +183,10 @@ def errors_of(output_dir, row):
         half = method == "finetuned" and "bidirectional" in FLAGS.method
         program = "bidirectional" if half else method
         runs = [
-            processes.kept(
+            run_records.kept(
                 output_dir / "runs" / f"{row}-{program}-{seed}.json",
                 lambda: classify(output_dir, row, program, seed),  # noqa: B023
+                options_of(program),
             )
             for seed in range(FLAGS.seeds)
         ]

@@ -24,7 +24,7 @@ from recipes import inputs
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
 flags.DEFINE_string("preset", "awd_lstm_small_en", "Language model.")
-flags.DEFINE_list("texts", None, "Corpus files.")
+flags.DEFINE_list("texts", None, "Corpus files or patterns.")
 flags.DEFINE_string("wikitext", None, "A tokenised file of WikiText.")
 flags.mark_flags_as_mutual_exclusive(["texts", "wikitext"], required=True)
 flags.DEFINE_integer(
@@ -45,7 +45,13 @@ def measure(language_model):
         return evaluation.wikitext_metrics(
             language_model, content, batch_size=FLAGS.batch_size
         )
-    texts = [text for path in FLAGS.texts for text in data.read_documents(path)]
+    paths = inputs.corpus_files(FLAGS.texts)
+    texts = [text for path in paths for text in data.read_documents(path)]
+    if not texts:
+        raise data.DataError(
+            "The files of --texts must hold text. Received: "
+            f"{len(paths)} files without a document"
+        )
     return evaluation.language_model_metrics(
         language_model, texts, FLAGS.batch_size
     )

@@ -9,7 +9,8 @@ Result: OUTPUT_DIR/onnx with the graph, its tokenizer and the names of the
 classes (see `ulmfit_keras.export.onnx_model`), and as the last line on stdout
 one JSON object with `path`, `bytes`, `largest_difference`, by how much its
 outputs and the classifier's differ, and `same_labels`, the share of texts of
-which both name the same likeliest class.
+which both name the same likeliest class, or the same labels where texts have
+several; null where outputs are numbers.
 
 The two are compared on --texts, a table, or else on three texts. Look at this
 before you use int8, on texts like those it is for.
@@ -29,7 +30,7 @@ flags.DEFINE_enum(
     "precision", "float32", ["float32", "int8"], "Of the exported weights."
 )
 flags.DEFINE_string("texts", None, "Table of texts to compare on.")
-flags.DEFINE_string("text_column", "text", "Name of its text column.")
+flags.DEFINE_list("text_column", ["text"], "Name of its text column(s).")
 flags.DEFINE_integer(
     "rows", None, "Compare on so many rows only, the first.", lower_bound=1
 )
@@ -59,12 +60,13 @@ def main(_):
         export.onnx_model(classifier, path, FLAGS.precision)
     found = export.OnnxClassifier(path).predict(texts)
     expected = classifier.predict(texts)
-    same = found.argmax(axis=-1) == expected.argmax(axis=-1)
     print(
         json.dumps(
             {
                 **trained.comparison(path, found, expected),
-                "same_labels": float(same.mean()),
+                "same_labels": trained.same_labels(
+                    found, expected, classifier.problem_type
+                ),
                 "texts": len(texts),
             }
         )

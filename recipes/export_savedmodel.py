@@ -23,8 +23,9 @@ from recipes import common
 from recipes import trained
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(trained)
-flags.DEFINE_integer("version", 1, "Its number for the server.")
+flags.DEFINE_integer("version", 1, "Its number for the server.", lower_bound=0)
 
 
 def main(_):
@@ -33,7 +34,8 @@ def main(_):
 
     classifier = trained.load_classifier()
     path = output_dir / str(FLAGS.version)
-    export.savedmodel(classifier, path)
+    with common.user_errors():
+        export.savedmodel(classifier, path)
 
     import tensorflow as tf
 

@@ -8,6 +8,7 @@ from absl import flags
 from recipes import common
 from recipes import fastai_environment
 from recipes import processes
+from recipes import run_records
 from recipes.downstream_settings import STAGE_2
 from recipes.downstream_settings import STAGE_3
 
@@ -125,9 +126,10 @@ def classify(output_dir, row, seed):
     """
     name, options = row.split("-")[0], STAGE_3[row]
     stage_2 = f"{name}-stage_2-fastai"
-    shared = processes.kept(
+    shared = run_records.kept(
         output_dir / "runs" / f"{stage_2}.json",
         lambda: finetune(name, output_dir / "language_models" / stage_2),
+        {"preset": FLAGS.preset},
     )["shared"]
     return run(
         "classifier",

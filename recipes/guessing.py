@@ -118,6 +118,7 @@ def check_options(tables, language_models):
             "Labels are guessed for texts without labels: give a table of them "
             "in --unlabeled. Received: no unlabelled texts"
         )
+    check_rows(tables, words)
     # Stage 2 may come to know a word, but not make one of two.
     tokenizer = language_models[0].preprocessor.tokenizer
     listed = [word for group in words.values() for word in group]
@@ -127,6 +128,33 @@ def check_options(tables, language_models):
         raise ValueError(
             "Each of --class_words must be one token: 'bad' is, 'not good' and "
             f"'Bad' are two. Received: {wrong}"
+        )
+
+
+def check_rows(tables, words):
+    """Raise a ValueError if a class would get no guess.
+
+    Args:
+        tables: see `inputs.read_tables`.
+        words: see `class_words`.
+    """
+    import numpy as np
+
+    texts = sum(bool(text.strip()) for text in tables["unlabeled"].texts)
+    guesses = min(texts, FLAGS.guessed_rows)
+    counts = collections.Counter(map(str, tables["train"].labels))
+    shares = np.cumsum([counts[label] for label in words])
+    # As `match_shares` rounds.
+    ends = np.rint(shares / shares[-1] * guesses)
+    given = np.diff(ends, prepend=0)
+    none = [x for x, n in zip(words, given, strict=True) if not n]
+    if none:
+        raise ValueError(
+            "Each class must get a guess by its share of the labels: give more "
+            "texts in --unlabeled, or raise --guessed_rows. Received: "
+            f"{texts:,} texts that are not empty and "
+            f"--guessed_rows={FLAGS.guessed_rows}, which leaves none for "
+            f"{', '.join(none)}"
         )
 
 

@@ -1,5 +1,6 @@
-"""What recipes read: the tables and the pretrained model."""
+"""What recipes read: files of text, the tables and the pretrained model."""
 
+import glob
 import os
 
 from absl import flags
@@ -7,6 +8,21 @@ from absl import flags
 from recipes import common
 
 FLAGS = flags.FLAGS
+
+
+def corpus_files(patterns):
+    """The files that patterns match, each pattern's in order."""
+    from ulmfit_keras.data import DataError
+
+    found = []
+    for pattern in patterns:
+        paths = sorted(filter(os.path.isfile, glob.glob(pattern)))
+        if not paths:
+            raise DataError(
+                f"{pattern} must name files. Received: none that match"
+            )
+        found += paths
+    return found
 
 
 @common.user_errors()
@@ -63,6 +79,12 @@ def _read_all():
     public = FLAGS.train in data.PUBLIC_SETS
     if FLAGS.train is not None and FLAGS.data_dir is not None:
         public = not os.path.isfile(FLAGS.train)
+    elif public and os.path.exists(FLAGS.train):
+        raise ValueError(
+            f"--train={FLAGS.train} names a public set and a table here. Give "
+            f"--train=./{FLAGS.train} for the one here, or --data_dir, the "
+            "folder of public sets. Received: no --data_dir"
+        )
     _check_options(public)
     found = {}
     if FLAGS.train is None:
@@ -103,6 +125,11 @@ def _check_options(public):
             ("test", "label_column", "label_delimiter"),
             own,
             "a table of your own in --train",
+        ),
+        (
+            ("label_delimiter",),
+            FLAGS.problem_type == "multi_label",
+            "--problem_type=multi_label",
         ),
         (
             ("text_column", "encoding", "delimiter", "quoting", "on_bad_rows"),
@@ -152,6 +179,8 @@ def _drop_rows(tables, **options):
 
 def _limit_labelled_rows(tables):
     """Let only --train_rows keep their labels."""
+    import numpy as np
+
     from ulmfit_keras import data
 
     train, rows = tables["train"], FLAGS.train_rows
@@ -168,7 +197,12 @@ def _limit_labelled_rows(tables):
             f"to that, or leave it out. Received: --train_rows={rows}"
         )
     if rows < len(train):
-        tables["train"], rest = _split(train, 1 - rows / len(train))
+        kept, rest = _split_rows(train, 1 - rows / len(train))
+        if FLAGS.problem_type == "regression" and len(kept) > rows:
+            # A split keeps values of all sizes, of which there may be more.
+            order = np.random.default_rng(FLAGS.seed).permutation(kept)
+            kept, rest = sorted(order[:rows]), sorted([*rest, *order[rows:]])
+        tables["train"], rest = map(train.select, (kept, rest))
         tables["unlabeled"] = _unlabeled(rest, tables.get("unlabeled"))
 
 
@@ -198,15 +232,18 @@ def _unlabeled(rest, more):
 
 
 def _split(table, fraction):
+    return map(table.select, _split_rows(table, fraction))
+
+
+def _split_rows(table, fraction):
     from ulmfit_keras import data
 
     try:
-        parts = data.stratified_split(
+        return data.stratified_split(
             table.labels, fraction, FLAGS.seed, FLAGS.problem_type
         )
     except data.DataError as error:
         raise data.DataError(f"{table.source}: {error}") from error
-    return map(table.select, parts)
 
 
 @common.user_errors()

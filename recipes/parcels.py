@@ -17,6 +17,8 @@ import tarfile
 
 from absl import app
 
+from recipes import common
+
 LIST_FILE = "parcels.json"
 _SUFFIX = ".parcel"
 
@@ -166,6 +168,7 @@ class _ParcelReader(io.RawIOBase):
         super().close()
 
 
+@common.user_errors()
 def main(arguments):
     match arguments[1:]:
         case "pack", folder, destination:

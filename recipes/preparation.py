@@ -77,6 +77,14 @@ def _remarks(tables, language_model):
         )
 
 
+def main_figures(metrics):
+    """Of the metrics on the test table, those that the last line tells."""
+    names = ["test_error", "macro_f1"]
+    if FLAGS.problem_type == "regression":
+        names += ["mean_absolute_error", "r2"]
+    return {name: metrics.get(name) for name in names}
+
+
 def cleaning_note():
     """What must be known of --clean to predict; a list of one or no text."""
     if not FLAGS.clean:

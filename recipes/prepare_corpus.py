@@ -21,7 +21,6 @@ Beam (`pip install -e ".[beam]"`), which writes the same bytes:
         --train='gs://B/wiki/*' --output_dir=gs://B/corpus
 """
 
-import glob
 import json
 import os
 import time
@@ -29,6 +28,7 @@ import time
 from absl import flags
 
 from recipes import common
+from recipes import inputs
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
@@ -83,26 +83,19 @@ def _tokenizer():
     return keras_hub.tokenizers.Tokenizer.from_preset(presets.find_preset(name))
 
 
-def _files(patterns):
-    """The files that patterns match, each pattern's in order."""
-    from ulmfit_keras.data import DataError
-
-    found = []
-    for pattern in patterns:
-        paths = sorted(filter(os.path.isfile, glob.glob(pattern)))
-        if not paths:
-            raise DataError(
-                f"{pattern} must name files. Received: none that match"
-            )
-        found += paths
-    return found
-
-
 @common.user_errors()
 def prepare():
     """Prepare the corpus as the options say; returns its manifest."""
     from ulmfit_keras import data
 
+    learnt = ("tokenizer", "vocabulary_size", "min_count")
+    given = [FLAGS[name].serialize() for name in learnt if FLAGS[name].present]
+    if FLAGS.vocabulary is not None and given:
+        raise ValueError(
+            "--vocabulary takes one as it is: leave it out, or the options of "
+            f"learning one. Received: {' '.join(given)} "
+            f"--vocabulary={FLAGS.vocabulary}"
+        )
     splits = {name: FLAGS[name].value for name in ("train", "valid", "test")}
     options = {
         "tokenizer": _tokenizer(),
@@ -113,7 +106,10 @@ def prepare():
     if FLAGS.runner is None:
         return data.prepare_corpus(
             FLAGS.output_dir,
-            **{split: _files(names) for split, names in splits.items()},
+            **{
+                split: inputs.corpus_files(names)
+                for split, names in splits.items()
+            },
             **options,
             processes=FLAGS.processes,
         )

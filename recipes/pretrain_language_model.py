@@ -9,20 +9,24 @@ Hardware, minutes, result: see docs/RESULTS.md.
 
 With --max_minutes it stops in time, everything kept; the same command goes on
 from there, as it does after a crash, and ends with the weights of one unbroken
-run. With --preset it goes on from a finished model, on other text that was
-prepared with that model's --vocabulary. OUTPUT_DIR then holds the model
-(preset/), language_model_log.csv, samples.txt with a text by the model after
-each validation, and tensorboard/ where TensorFlow is installed. The last line
-on stdout is one JSON object.
+run; once that is finished, the command tells its result again. With --preset it
+goes on from a finished model, on other text that was prepared with that
+model's --vocabulary. OUTPUT_DIR then holds the model (preset/),
+language_model_log.csv, samples.txt with a text by the model after each
+validation, tensorboard/ where TensorFlow is installed, and pretraining.json
+with the options and the result. The last line on stdout is one JSON object.
 """
 
+import hashlib
 import json
 import math
+import sys
 import time
 
 from absl import flags
 
 from recipes import common
+from recipes import run_records
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
@@ -36,26 +40,43 @@ flags.DEFINE_float(
 flags.DEFINE_string(
     "preset", None, "Language model to go on from. Defaults to a new one."
 )
-flags.DEFINE_integer("embedding_dim", 256, "Size of word vectors.")
-flags.DEFINE_integer("hidden_dim", 512, "Units of the inner LSTM layers.")
-flags.DEFINE_integer("num_layers", 2, "Number of LSTM layers.")
-flags.DEFINE_float(
-    "dropout_multiplier", 0.0, "Scales the released scripts' dropout rates."
-)
-flags.DEFINE_float("alpha", 0.0, "Weight of activation regularization.")
-flags.DEFINE_float("beta", 0.0, "Weight of its temporal kin.")
-flags.DEFINE_integer("batch_size", 64, "Rows of the token stream.")
-flags.DEFINE_integer("bptt", 70, "Window length in tokens.")
 flags.DEFINE_integer(
-    "num_sampled", 2048, "Words in the sampled softmax; 0 for the exact one."
+    "embedding_dim", 256, "Size of word vectors.", lower_bound=1
+)
+flags.DEFINE_integer(
+    "hidden_dim", 512, "Units of the inner LSTM layers.", lower_bound=1
+)
+flags.DEFINE_integer("num_layers", 2, "Number of LSTM layers.", lower_bound=1)
+flags.DEFINE_float(
+    "dropout_multiplier",
+    0.0,
+    "Scales the released scripts' dropout rates.",
+    lower_bound=0.0,
+)
+flags.DEFINE_float(
+    "alpha", 0.0, "Weight of activation regularization.", lower_bound=0.0
+)
+flags.DEFINE_float("beta", 0.0, "Weight of its temporal kin.", lower_bound=0.0)
+flags.DEFINE_integer(
+    "batch_size", 64, "Rows of the token stream.", lower_bound=1
+)
+flags.DEFINE_integer("bptt", 70, "Window length in tokens.", lower_bound=1)
+flags.DEFINE_integer(
+    "num_sampled",
+    2048,
+    "Words in the sampled softmax; 0 for the exact one.",
+    lower_bound=0,
 )
 flags.DEFINE_float("learning_rate", 1e-2, "Highest learning rate of Adam.")
 flags.DEFINE_float("clip_norm", 0.3, "Largest norm of the gradient.")
+for name in ("learning_rate", "clip_norm"):
+    flags.register_validator(name, lambda value: value > 0, "above 0")
 flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
 flags.DEFINE_integer(
     "steps_per_validation",
     1000,
     "Most batches between two validations, and between two checkpoints.",
+    lower_bound=1,
 )
 flags.DEFINE_string(
     "prompt",
@@ -64,6 +85,44 @@ flags.DEFINE_string(
 )
 
 SIZES = ("embedding_dim", "hidden_dim", "num_layers")
+# Options that do not say which model is trained.
+INDIFFERENT = {"corpus", "max_minutes", "prompt", "output_dir", "backend"}
+
+
+def decisive_options(*splits):
+    """What must stay the same from call to call: a dict of options.
+
+    Args:
+        *splits: `TokenShards`; of the corpus, its contents count.
+    """
+    contents = [
+        [shards.vocabulary.fingerprint, shards.manifest["splits"][shards.split]]
+        for shards in splits
+    ]
+    digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()
+    options = run_records.recipe_options(but=INDIFFERENT)
+    return options | {"corpus": digest[:16]}
+
+
+def check_run(output_dir, record, options):
+    """Refuse what a run with other options has left in the folder.
+
+    Args:
+        output_dir: `pathlib.Path`.
+        record: the content of its pretraining.json, empty if there is none.
+        options: see `decisive_options`.
+    """
+    preset = output_dir / "preset"
+    if preset.exists() and not record:
+        raise ValueError(
+            f"The model is written to {preset}, which must not be there yet: "
+            "choose another --output_dir, or delete it. "
+            f"Received: --output_dir={output_dir}"
+        )
+    if preset.exists() or (output_dir / "unfinished").exists():
+        run_records.check_same_options(
+            record.get("options", {}), options, output_dir
+        )
 
 
 def new_language_model(corpus):
@@ -82,7 +141,6 @@ def new_language_model(corpus):
     return language_model
 
 
-@common.user_errors()
 def load_language_model(corpus):
     """The model of --preset, which must fit the corpus and the options."""
     from ulmfit_keras import models
@@ -112,7 +170,9 @@ def load_language_model(corpus):
 
 
 def write_sample(language_model, path, logs):
-    """Append a text by the model to a file."""
+    """Append a text by the model to a file, unless it has diverged."""
+    if not math.isfinite(logs["val_perplexity"]):
+        return
     (sample,) = language_model.generate([FLAGS.prompt], max_length=50)
     with open(path, "a", encoding="utf-8") as file:
         file.write(f"perplexity {logs['val_perplexity']:.1f}: {sample}\n")
@@ -129,21 +189,33 @@ def main(_):
     from ulmfit_keras import models
     from ulmfit_keras import optimizers
     from ulmfit_keras import schedules
+    from ulmfit_keras.data.corpus import pieces
 
     started = time.monotonic()
-    corpus, valid = (
-        data.TokenShards(FLAGS.corpus, split, FLAGS.backwards)
-        for split in ("train", "valid")
-    )
-    make = load_language_model if FLAGS.preset else new_language_model
-    language_model = make(corpus)
-    language_model.backbone.set_dropout(
-        "fastai_language_model", multiplier=FLAGS.dropout_multiplier
-    )
+    record_path = output_dir / "pretraining.json"
+    record = pieces.read_json(record_path) or {}
+    with common.user_errors():
+        corpus, valid = (
+            data.TokenShards(FLAGS.corpus, split, FLAGS.backwards)
+            for split in ("train", "valid")
+        )
+        options = decisive_options(corpus, valid)
+        check_run(output_dir, record, options)
+        if "result" in record and (output_dir / "preset").is_dir():
+            print(f"{output_dir} holds the finished model")
+            print(json.dumps(record["result"]))
+            return
+        make = load_language_model if FLAGS.preset else new_language_model
+        language_model = make(corpus)
+        language_model.backbone.set_dropout(
+            "fastai_language_model", multiplier=FLAGS.dropout_multiplier
+        )
+        stream = data.TokenStream(corpus, FLAGS.batch_size, FLAGS.bptt)
+        validation = data.TokenStream(valid, FLAGS.batch_size, FLAGS.bptt)
+    pieces.write_json(record_path, {"options": options})
     language_model.compile(
         sampler=keras_hub.samplers.TopPSampler(p=0.8, seed=FLAGS.seed)
     )
-    stream = data.TokenStream(corpus, FLAGS.batch_size, FLAGS.bptt)
     # Validations as far from each other as they may be, but evenly, so that
     # the last of them ends with the passes.
     steps = math.ceil(FLAGS.passes * stream.steps)
@@ -172,13 +244,36 @@ def main(_):
             global_clipnorm=FLAGS.clip_norm,
         )
     )
+
+    def result(finished, perplexity):
+        steps_taken = int(trainer.optimizer.iterations)
+        return {
+            "finished": finished,
+            "perplexity": perplexity,
+            "tokens_seen": steps_taken * FLAGS.batch_size * FLAGS.bptt,
+            "parameters": language_model.count_params(),
+            "seconds": round(time.monotonic() - started, 1),
+            "backend": keras.backend.backend(),
+        }
+
+    def finish(epoch, logs):
+        if epoch + 1 < epochs or trainer.stop_training:
+            return
+        language_model.save_to_preset(output_dir / "preset")
+        models.store_as_float16(output_dir / "preset")
+        record = {
+            "options": options,
+            "result": result(True, float(logs["val_perplexity"])),
+        }
+        pieces.write_json(record_path, record)
+
     resumable = callbacks.ResumableTraining(
         output_dir / "unfinished", data=stream, max_minutes=FLAGS.max_minutes
     )
     history = trainer.fit(
         stream,
         epochs=epochs,
-        validation_data=data.TokenStream(valid, FLAGS.batch_size, FLAGS.bptt),
+        validation_data=validation,
         callbacks=[
             *training.logs(output_dir, "language model", append=True),
             keras.callbacks.LambdaCallback(
@@ -187,25 +282,20 @@ def main(_):
                 )
             ),
             keras.callbacks.TerminateOnNaN(),
+            # Before the checkpoints go, which a failure still needs.
+            keras.callbacks.LambdaCallback(on_epoch_end=finish),
             resumable,
         ],
     )
-    if resumable.finished:
-        language_model.save_to_preset(output_dir / "preset")
-        models.store_as_float16(output_dir / "preset")
-    steps_taken = int(trainer.optimizer.iterations)
-    print(
-        json.dumps(
-            {
-                "finished": resumable.finished,
-                "perplexity": history.history["val_perplexity"][-1],
-                "tokens_seen": steps_taken * FLAGS.batch_size * FLAGS.bptt,
-                "parameters": language_model.count_params(),
-                "seconds": round(time.monotonic() - started, 1),
-                "backend": keras.backend.backend(),
-            }
+    record = pieces.read_json(record_path)
+    if resumable.finished and "result" not in record:
+        sys.exit(
+            "\nTraining diverged: the loss is no finite number any more. Train "
+            "with a lower --learning_rate, or in float32. "
+            f"Received: --learning_rate={FLAGS.learning_rate}"
         )
-    )
+    perplexity = history.history["val_perplexity"][-1]
+    print(json.dumps(record.get("result") or result(False, perplexity)))
 
 
 if __name__ == "__main__":

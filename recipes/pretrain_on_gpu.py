@@ -10,9 +10,9 @@ Call it as often as it takes. It keeps the parcels of the corpus that each
 call brings, and when it has them all pretrains in slices of --minutes; what
 stands after -- goes to recipes.pretrain_language_model. In the end OUTPUT_DIR
 holds the preset in parcels, the log and the samples, and another call brings
-them again. The machine needs Python
-with JAX, absl and h5py; all else comes as wheels. The last line on stdout is
-one JSON object.
+them again. --backwards, before the --, trains the other direction on the same
+corpus, in a folder of its own. The machine needs Python with JAX, absl and
+h5py; all else comes as wheels. The last line on stdout is one JSON object.
 """
 
 import json
@@ -43,6 +43,7 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("parcels", None, "Parcels of the corpus, or some of them.")
 flags.DEFINE_string("wheels", None, "Packages that the machine lacks.")
+flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
 flags.DEFINE_float("minutes", 9.0, "How long this call may take.")
 flags.DEFINE_float("mib", 15.0, "Size of a parcel of the preset at most.")
 
@@ -72,7 +73,13 @@ def install(wheels, work_dir):
     """Install wheels into a folder of their own."""
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-index"]
     command += ["--no-deps", "--target", str(work_dir / "site")]
-    command += [str(path) for path in sorted(pathlib.Path(wheels).glob("*"))]
+    paths = [str(path) for path in sorted(pathlib.Path(wheels).glob("*"))]
+    if not paths:
+        raise FileNotFoundError(
+            f"--wheels must be a folder with packages. Received: {wheels}, "
+            "in which there are none"
+        )
+    command += paths
     subprocess.run(command, check=True)
 
 
@@ -84,34 +91,44 @@ def pretrain(work_dir, run_dir, minutes, options):
             *(f"--backend={FLAGS.backend}", f"--dtype={FLAGS.dtype}"),
             *(f"--seed={FLAGS.seed}", f"--corpus={work_dir / 'corpus'}"),
             *(f"--output_dir={run_dir}", f"--max_minutes={minutes}"),
+            f"--backwards={FLAGS.backwards}",
             *options,
         ],
         environment(work_dir),
     )
 
 
+def check_options(options):
+    """Refuse an option for the recipe that this one has to know of."""
+    named = {option.lstrip("-").partition("=")[0] for option in options}
+    if named & {"backwards", "nobackwards"}:
+        raise ValueError(
+            "--backwards must stand before the --, since each direction has "
+            f"a folder of its own. Received after it: {' '.join(options)}"
+        )
+
+
 def main(arguments):
     started = time.monotonic()
     work_dir = pathlib.Path(FLAGS.work_dir).absolute()
-    awaited = keep_parcels(FLAGS.parcels, work_dir)
-    if FLAGS.wheels and not (work_dir / "site").is_dir():
-        install(FLAGS.wheels, work_dir)
+    with common.user_errors():
+        check_options(arguments[1:])
+        awaited = keep_parcels(FLAGS.parcels, work_dir)
+        if FLAGS.wheels and not (work_dir / "site").is_dir():
+            install(FLAGS.wheels, work_dir)
     if awaited:
         print(json.dumps({"finished": False, "awaited": awaited}))
         return
     if not (work_dir / "corpus").is_dir():
-        parcels.unpack(work_dir / "parcels", work_dir / "unpacked")
+        with common.user_errors():
+            parcels.unpack(work_dir / "parcels", work_dir / "unpacked")
         # Under its name only when it is whole.
         (work_dir / "unpacked").rename(work_dir / "corpus")
-    options = arguments[1:]
     # Both directions may be trained on what was carried once.
-    backwards = "--backwards" in options
-    run_dir = work_dir / ("backwards" if backwards else "forwards")
-    result = {"finished": (run_dir / "preset").is_dir()}
-    if not result["finished"]:
-        spent = (time.monotonic() - started) / 60
-        minutes = FLAGS.minutes - _SPARE_MINUTES - spent
-        result = pretrain(work_dir, run_dir, minutes, options)
+    run_dir = work_dir / ("backwards" if FLAGS.backwards else "forwards")
+    spent = (time.monotonic() - started) / 60
+    minutes = FLAGS.minutes - _SPARE_MINUTES - spent
+    result = pretrain(work_dir, run_dir, minutes, arguments[1:])
     output_dir = pathlib.Path(FLAGS.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     for name in ("language_model_log.csv", "samples.txt"):

@@ -1,4 +1,4 @@
-"""Child processes of benchmarks: run, measured and compared.
+"""Child processes: run, measured and compared.
 
 Only Python's standard library is imported, so that a process of another
 environment can import it, too.
@@ -46,7 +46,7 @@ def run(command, environment=None, timeout=None):
     except (IndexError, ValueError):
         pass
     raise RuntimeError(
-        "A process of the benchmark must end with code 0 and a line of JSON. "
+        "The program must end with code 0 and a line of JSON. "
         f"It wrote\n{result.stderr[-4000:]}\nReceived: code "
         f"{result.returncode} and the line {result.stdout[-200:]!r} of "
         f"{command}"

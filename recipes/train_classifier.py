@@ -58,8 +58,7 @@ def main(_):
     print(
         json.dumps(
             {
-                "test_error": metrics.get("test_error"),
-                "macro_f1": metrics.get("macro_f1"),
+                **preparation.main_figures(metrics),
                 "epochs": sum(len(history.epoch) for history in histories),
                 "seconds": round(time.monotonic() - started, 1),
                 "train_rows": len(tables["train"]),

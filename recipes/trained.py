@@ -22,18 +22,24 @@ def load_classifier():
 
     from ulmfit_keras import models
 
-    if FLAGS.model.endswith(".keras"):
-        return keras.saving.load_model(FLAGS.model, compile=False)
-    if (pathlib.Path(FLAGS.model) / "backward").is_dir():
+    path = pathlib.Path(FLAGS.model)
+    if path.suffix == ".keras":
+        model = keras.saving.load_model(path, compile=False)
+        if isinstance(
+            model,
+            (models.AWDLSTMTextClassifier, models.BidirectionalTextClassifier),
+        ):
+            return model
+    elif (path / "backward").is_dir():
         return models.BidirectionalTextClassifier.from_preset(FLAGS.model)
-    task = pathlib.Path(FLAGS.model, "task.json")
-    if not task.is_file() or "TextClassifier" not in task.read_text("utf-8"):
-        raise ValueError(
-            "--model must be a trained classifier: the model.keras that "
-            "classify_text leaves, or a folder written by its "
-            f"`save_to_preset`. Received: {FLAGS.model}"
-        )
-    return models.AWDLSTMTextClassifier.from_preset(FLAGS.model)
+    elif (path / "task.json").is_file():
+        if "TextClassifier" in (path / "task.json").read_text("utf-8"):
+            return models.AWDLSTMTextClassifier.from_preset(FLAGS.model)
+    raise ValueError(
+        "--model must be a trained classifier: the model.keras that "
+        "classify_text leaves, or a folder written by its "
+        f"`save_to_preset`. Received: {FLAGS.model}"
+    )
 
 
 def comparison(path, found, expected):
@@ -53,3 +59,14 @@ def comparison(path, found, expected):
         "bytes": sum(file.stat().st_size for file in files),
         "largest_difference": float(abs(found - expected).max()),
     }
+
+
+def same_labels(found, expected, problem_type):
+    """The share of rows that two arrays of outputs label alike, or None."""
+    if problem_type == "regression":
+        return None
+    if problem_type == "multi_label":
+        same = ((found >= 0.5) == (expected >= 0.5)).all(axis=-1)
+    else:
+        same = found.argmax(axis=-1) == expected.argmax(axis=-1)
+    return float(same.mean())

@@ -16,6 +16,13 @@ def check_language_model_options():
     """Find figures that stage 2 cannot train with."""
     from ulmfit_keras import settings
 
+    names = ("lm_learning_rate", "lm_dropout_multiplier", "num_sampled")
+    given = [FLAGS[name].serialize() for name in names if FLAGS[name].present]
+    if not FLAGS.lm_epochs and given:
+        raise ValueError(
+            "Without a stage 2 its options change nothing: leave them out, or "
+            f"give --lm_epochs. Received: --lm_epochs=0 {' '.join(given)}"
+        )
     settings.choose_settings(
         settings.LANGUAGE_MODEL_SETTINGS,
         FLAGS.settings,

@@ -38,6 +38,9 @@ def test_what_is_missing_or_hostile_is_said(run_recipe, tmp_path):
     run = run_recipe("convert_checkpoint", output_dir=tmp_path)
     assert run.code != 0
     assert "either --preset, or --weights and --itos" in run.stderr
+    run = run_recipe("convert_checkpoint", preset="wt103", labels="neg,pos")
+    assert run.code != 0
+    assert "--labels and --backwards go with --weights" in run.stderr
     path = tmp_path / "hostile.pth"
     path.write_bytes(pickle.dumps(print, 2))
     run = run_recipe(

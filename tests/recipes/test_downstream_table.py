@@ -10,6 +10,7 @@ from recipes import downstream_table
 from recipes import fastai_environment
 from recipes import fastai_runs
 from recipes import processes
+from recipes import run_records
 
 
 def test_a_cell_tells_mean_spread_and_seeds():
@@ -95,6 +96,57 @@ def test_the_forward_half_of_both_directions_is_a_column(run_recipe, options):
         "bidirectional": [0.1],
         "finetuned": [0.2],
     }
+
+
+def test_runs_of_other_options_are_not_reported(run_recipe, options):
+    path = options["output_dir"] / "runs" / "trec-scratch-0.json"
+    path.parent.mkdir(parents=True)
+    kept = {
+        "preset": str(options["preset"]),
+        "dtype": "bfloat16",
+        "options": "",
+    }
+    path.write_text(
+        json.dumps(
+            {"test_error": 0.1, "baseline_test_error": 0.4, "options": kept}
+        )
+    )
+
+    def table(**more):
+        return run_recipe(
+            "downstream_table", **options, method="scratch", **more
+        )
+
+    errors = table(dtype="bfloat16").summary
+    assert errors["trec"] == {"TF-IDF": [0.4], "scratch": [0.1]}
+    run = table(options="--max_tokens=9")
+    assert run.code == 1 and "Traceback" not in run.stderr
+    received = (
+        "Received: --dtype=float32 in place of bfloat16, "
+        "--options=--max_tokens=9 in place of "
+    )
+    assert received in run.stderr
+
+
+def test_what_a_run_was_started_with_is_kept(tmp_path):
+    path = tmp_path / "a.json"
+    found = run_records.kept(path, lambda: {"test_error": 0.1}, {"seed": 1})
+    assert found == {"test_error": 0.1, "options": {"seed": 1}}
+    assert run_records.kept(path, pytest.fail, {"seed": 1}) == found
+    with pytest.raises(SystemExit, match="--seed=2 in place of 1"):
+        run_records.kept(path, pytest.fail, {"seed": 2})
+
+
+def test_more_options_are_for_the_classifier(run_recipe, options):
+    run = run_recipe(
+        "downstream_table",
+        **{**options, "preset": "missing"},
+        method="finetuned",
+        options="--max_length=7",
+    )
+    assert "The program must end" in run.stderr
+    assert "recipes.finetune_language_model" in run.stderr
+    assert "--max_length" not in run.stderr
 
 
 def test_options_that_belong_together(run_recipe, options):

@@ -7,13 +7,14 @@ from ulmfit_keras import models
 
 
 def test_files_are_read_and_measured(run_recipe, presets, tmp_path):
+    """Those that a pattern matches."""
     texts = ["The film was a very good film .", "A bad one , and awful !"]
-    path = tmp_path / "corpus.txt"
-    path.write_text("\n\n".join(texts), encoding="utf-8")
+    for number, text in enumerate(texts):
+        (tmp_path / f"corpus-{number}.txt").write_text(text)
     summary = run_recipe(
         "evaluate_language_model",
         preset=presets / "forward",
-        texts=path,
+        texts=tmp_path / "corpus-*.txt",
         batch_size=1,
         output_dir=tmp_path,
     ).summary
@@ -46,3 +47,15 @@ def test_a_missing_file_is_named(run_recipe, presets, tmp_path):
     )
     assert run.code == 1 and "nothing.txt" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_an_empty_file_is_told(run_recipe, presets, tmp_path):
+    (tmp_path / "empty.txt").touch()
+    run = run_recipe(
+        "evaluate_language_model",
+        preset=presets / "forward",
+        texts=tmp_path / "empty.txt",
+        output_dir=tmp_path,
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "must hold text. Received: 1 files without" in run.stderr

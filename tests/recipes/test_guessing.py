@@ -10,6 +10,7 @@ import pytest
 import ulmfit_keras
 from recipes import guessing
 from recipes import training
+from ulmfit_keras import data
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None,
@@ -108,6 +109,11 @@ def test_guesses_are_learned_with_perturbations(monkeypatch):
             {"prompt": "a", "train_rows": 30},
             ["Received: ['dreadful']"],
         ),
+        (
+            WORDS,
+            {"prompt": "a", "train_rows": 30, "guessed_rows": 1},
+            ["must get a guess", "--guessed_rows=1, which leaves none for"],
+        ),
     ],
 )
 def test_what_cannot_be_guessed_ends_in_one_message(
@@ -125,3 +131,19 @@ def test_what_cannot_be_guessed_ends_in_one_message(
     for message in messages:
         assert message in run.stderr
     assert "Stage 3" not in run.stdout
+
+
+def test_texts_must_do_for_each_class(monkeypatch):
+    monkeypatch.setattr(guessing, "FLAGS", mock.Mock(guessed_rows=99))
+    train = data.TextTable(["a"] * 8, ["neg"] * 7 + ["pos"])
+    words = {"neg": ["bad"], "pos": ["good"]}
+
+    def check(texts):
+        unlabeled = data.TextTable(texts, None)
+        guessing.check_rows({"train": train, "unlabeled": unlabeled}, words)
+
+    check(["a film"] * 8)
+    with pytest.raises(ValueError, match="0 texts that are .* for neg, pos"):
+        check(["", " "])
+    with pytest.raises(ValueError, match="3 texts that are .* none for pos"):
+        check(["a film"] * 3 + [""] * 9)

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from recipes import trained
+
 pytest.importorskip("tensorflow", reason="the recipe ends with a SavedModel")
 
 
@@ -81,3 +83,14 @@ def test_numbers(run_on, tmp_path):
     )
     # There is no share of wrong answers where answers are numbers.
     assert run.summary["test_error"] is None
+    assert run.summary["mean_absolute_error"] == pytest.approx(error, rel=1e-3)
+    assert run.summary["r2"] == metrics["metrics"]["r2"]
+
+
+def test_labels_that_an_export_changes():
+    one, other = np.array([[0.1, 0.6, 0.7]]), np.array([[0.4, 0.7, 0.6]])
+    assert trained.same_labels(one, other, "single_label") == 0
+    assert trained.same_labels(one, other, "multi_label") == 1
+    assert trained.same_labels(one, one + 0.4, "single_label") == 1
+    assert trained.same_labels(one, one + 0.4, "multi_label") == 0
+    assert trained.same_labels(one[:, :1], other[:, :1], "regression") is None

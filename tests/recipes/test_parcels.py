@@ -105,3 +105,11 @@ def test_a_damaged_parcel_is_named(tmp_path, folder):
 def test_no_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="must be a folder to be"):
         parcels.pack(tmp_path / "absent", tmp_path / "parcels")
+
+
+def test_no_folder_on_the_command_line(run_recipe, tmp_path):
+    run = run_recipe(
+        "parcels", "pack", str(tmp_path / "absent"), str(tmp_path / "parcels")
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "must be a folder to be packed" in run.stderr

@@ -60,3 +60,15 @@ def test_wrong_files_end_in_a_message(files, run_recipe):
     assert run.code == 1
     assert "none that match" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_given_vocabulary_is_not_learnt(files, run_recipe):
+    run = run_recipe(
+        "prepare_corpus",
+        train=files / "valid.txt",
+        vocabulary="awd_lstm_small_en",
+        vocabulary_size=20,
+        output_dir=files / "out",
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "Received: --vocabulary_size=20 --vocabulary=awd" in run.stderr

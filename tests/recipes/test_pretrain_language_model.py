@@ -15,6 +15,14 @@ SENTENCES = [
     "A great and fine film was bad!",
     "It was very poor and awful, the film.",
 ]
+SETTINGS = {
+    "passes": 2,
+    "batch_size": 4,
+    "bptt": 10,
+    "steps_per_validation": 20,
+    "dropout_multiplier": 0.5,
+    "num_sampled": 20,
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +39,8 @@ def pretrain_by(corpus, run_recipe):
     def run(output_dir, **options):
         return run_recipe(
             "pretrain_language_model",
-            corpus=corpus,
+            **{"corpus": corpus, **SETTINGS, **options},
             output_dir=output_dir,
-            passes=2,
-            batch_size=4,
-            bptt=10,
-            steps_per_validation=20,
-            dropout_multiplier=0.5,
-            num_sampled=20,
-            **options,
         )
 
     return run
@@ -121,3 +122,93 @@ def test_a_preset_must_fit(tmp_path, pretrain_by, options, message):
     run = pretrain_by(tmp_path, preset="awd_lstm_small_en", **options)
     assert run.code != 0
     assert re.search(message, run.stderr)
+
+
+def test_a_preset_that_cannot_be_written_costs_an_epoch_at_most(
+    tmp_path, pretrain, pretrain_by
+):
+    whole = pretrain(tmp_path / "whole")
+    output_dir = tmp_path / "slices"
+    sizes = {"embedding_dim": 6, "hidden_dim": 8}
+    assert not pretrain(output_dir, max_minutes=0)["finished"]
+    in_the_way = output_dir / "preset"
+    in_the_way.write_text("")
+    assert pretrain_by(output_dir, **sizes).code != 0
+    in_the_way.unlink()
+    assert list((output_dir / "unfinished").glob("*.npz"))
+    rows = (output_dir / "language_model_log.csv").read_text().splitlines()
+    summary = pretrain(output_dir)
+    assert summary["perplexity"] == whole["perplexity"]
+    log = (output_dir / "language_model_log.csv").read_text().splitlines()
+    assert len(log) == len(rows) + 1
+    assert not (output_dir / "unfinished").exists()
+
+
+def test_a_finished_run_is_told_again_and_no_other_replaces_it(
+    tmp_path, pretrain, pretrain_by
+):
+    first = pretrain(tmp_path)
+    weights = next((tmp_path / "preset").glob("*.h5"))
+    written = weights.stat().st_mtime_ns
+    assert pretrain(tmp_path, max_minutes=1) == first
+    run = pretrain_by(tmp_path, embedding_dim=6, hidden_dim=9)
+    _assert_message(run, "--output_dir.*--hidden_dim=9 in place of 8$")
+    (tmp_path / "pretraining.json").unlink()
+    _assert_message(pretrain_by(tmp_path), "must not be there yet")
+    assert weights.stat().st_mtime_ns == written
+
+
+def test_an_unfinished_run_goes_on_with_its_own_options_only(
+    tmp_path, pretrain, pretrain_by, corpus, prepare_corpus
+):
+    sizes = {"embedding_dim": 6, "hidden_dim": 8}
+    assert not pretrain(tmp_path, max_minutes=0)["finished"]
+    run = pretrain_by(tmp_path, **sizes, learning_rate=0.5, backwards=True)
+    _assert_message(run, "Give the same ones.*--backwards=True in place of F")
+    assert "--learning_rate=0.5 in place of 0.01" in run.stderr
+    other = prepare_corpus(
+        lambda random: " ".join(random.choice(SENTENCES, 3)), train=39, valid=10
+    )
+    run = pretrain_by(tmp_path, **sizes, corpus=other)
+    _assert_message(run, "Received: --corpus=")
+
+
+def test_training_that_diverges_leaves_no_model(tmp_path, pretrain_by):
+    run = pretrain_by(tmp_path, learning_rate=1e38, clip_norm=1e30)
+    _assert_message(run, "Training diverged.*--learning_rate=1e\\+38")
+    assert not (tmp_path / "preset").exists()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"corpus": "missing"}, "missing must be a folder that recipes.prep"),
+        ({"batch_size": 0}, "--batch_size"),
+        ({"steps_per_validation": 0}, "--steps_per_validation"),
+        ({"num_layers": 0}, "--num_layers"),
+        ({"learning_rate": -1}, "--learning_rate=-1.*above 0"),
+        ({"dropout_multiplier": 9}, "below 1. Received.*multiplier=9"),
+    ],
+)
+def test_what_cannot_be_trained_is_told(
+    tmp_path, pretrain_by, options, message
+):
+    run = pretrain_by(tmp_path, **options)
+    _assert_message(run, message)
+    assert "Epoch 1" not in run.stdout
+
+
+def test_a_corpus_needs_a_part_to_validate_on(tmp_path, run_recipe):
+    path = tmp_path / "train.txt"
+    path.write_text(" ".join(SENTENCES))
+    corpus = tmp_path / "corpus"
+    assert run_recipe("prepare_corpus", train=path, output_dir=corpus).summary
+    run = run_recipe(
+        "pretrain_language_model", corpus=corpus, output_dir=tmp_path / "out"
+    )
+    _assert_message(run, "prepared with --valid=")
+
+
+def _assert_message(run, message):
+    assert run.code == 1 and "Traceback" not in run.stderr, run.stderr
+    assert re.search(message, run.stderr.strip(), re.DOTALL), run.stderr

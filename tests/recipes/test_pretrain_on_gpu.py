@@ -62,7 +62,28 @@ def test_corpus_there_and_preset_back(tmp_path, corpus, run_recipe):
     assert (tmp_path / "out" / "samples.txt").exists()
     assert len(json.loads((tmp_path / "out" / parcels.LIST_FILE).read_text()))
     again = call("--", *SIZES)
-    assert again == {"finished": True}
+    assert again == summary
+    # The other direction begins anew.
+    other = call("--backwards", "--", *SIZES)
+    assert not other["finished"]
     parcels.unpack(tmp_path / "out", tmp_path / "preset")
     language_model = models.AWDLSTMCausalLM.from_preset(tmp_path / "preset")
     assert language_model.count_params() == summary["parameters"]
+
+
+@pytest.mark.parametrize("option", ["--backwards=true", "--nobackwards"])
+def test_the_direction_is_an_option_of_this_recipe(
+    tmp_path, run_recipe, option
+):
+    run = run_recipe("pretrain_on_gpu", "--", option, work_dir=tmp_path)
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "--backwards must stand before the --" in run.stderr
+
+
+@pytest.mark.parametrize("name", ["parcels", "wheels"])
+def test_folders_that_are_not_there(tmp_path, run_recipe, name):
+    run = run_recipe(
+        "pretrain_on_gpu", work_dir=tmp_path, **{name: tmp_path / "absent"}
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "absent" in run.stderr

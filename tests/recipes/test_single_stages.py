@@ -150,6 +150,28 @@ def test_export_serves_what_was_trained(kind, trained, run_recipe, tmp_path):
     assert run.summary["bytes"] == sum(f.stat().st_size for f in files)
 
 
+@needs_tensorflow
+def test_no_other_folder_is_replaced_by_an_export(
+    trained, run_recipe, tmp_path
+):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "thesis.txt").touch()
+    run = run_recipe(
+        "export_savedmodel",
+        model=trained[1] / "model.keras",
+        output_dir=tmp_path,
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "one with an older SavedModel" in run.stderr
+
+
+def test_options_of_an_export(run_recipe):
+    run = run_recipe("export_savedmodel", "--help")
+    assert "--output_dir" in run.stdout and "--backend" in run.stdout
+    run = run_recipe("export_savedmodel", model="model.keras", version=-3)
+    assert run.code == 1 and "--version" in run.stderr
+
+
 def test_onnx_is_compared_on_texts(trained, folder, run_recipe, tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
@@ -161,7 +183,7 @@ def test_onnx_is_compared_on_texts(trained, folder, run_recipe, tmp_path):
         model=trained[1] / "model.keras",
         precision="int8",
         texts=folder / "test.csv",
-        text_column="review",
+        text_column="review,stars",
         rows=20,
         output_dir=tmp_path,
     )

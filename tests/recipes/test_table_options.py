@@ -54,6 +54,12 @@ def test_stage_two_leaves_out_what_is_asked_for(finetune):
     assert len(ALL_WORDS & words) == 8
 
 
+def test_so_many_rows_of_numbers_as_asked_for(finetune):
+    stdout, words = finetune(LINES, problem_type="regression", train_rows=3)
+    assert "\ntrain: 3 rows" in stdout and "\nunlabeled: 7 rows" in stdout
+    assert ALL_WORDS & words
+
+
 def test_what_was_left_out_or_lost_its_label_is_counted(finetune, tmp_path):
     more = tmp_path / "more.csv"
     more.write_text('review\n\n a fine film \nthree,fields,here\n""\n')

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from unittest import mock
 
 import keras
 import pytest
 
+from recipes import inputs
 from ulmfit_keras import models
 
 
@@ -88,6 +90,12 @@ def test_only_classifiers_are_exported(run_recipe, presets, tmp_path):
         "export_savedmodel", model=presets / "forward", output_dir=tmp_path
     )
     assert_message(run.code, run.stderr, ["trained classifier", "forward"])
+    other = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
+    other.save(tmp_path / "other.keras")
+    run = run_recipe(
+        "export_savedmodel", model=tmp_path / "other.keras", output_dir=tmp_path
+    )
+    assert_message(run.code, run.stderr, ["trained classifier", "other.keras"])
 
 
 @pytest.mark.parametrize(
@@ -139,6 +147,14 @@ def test_a_value_without_its_option(recipe, required, run_recipe):
             {"train": "a.csv", "label_column": "", "train_rows": 9},
             ["--train_rows goes with labels in --train"],
         ),
+        (
+            {"train": "a.csv", "label_delimiter": "|"},
+            ["--label_delimiter goes with --problem_type=multi_label"],
+        ),
+        (
+            {"lm_epochs": 0, "lm_learning_rate": 0.1, "num_sampled": 9},
+            ["or give --lm_epochs", "--lm_learning_rate=0.1 --num_sampled=9"],
+        ),
     ],
 )
 def test_options_that_would_change_nothing(
@@ -161,6 +177,15 @@ def test_options_that_would_change_nothing(
 def test_values_that_are_out_of_range(options, message, run_recipe):
     run = run_recipe("finetune_language_model", **options)
     assert_message(run.code, run.stderr, [message])
+
+
+def test_a_set_and_a_folder_of_one_name(monkeypatch, tmp_path):
+    (tmp_path / "imdb").mkdir()
+    monkeypatch.chdir(tmp_path)
+    options = mock.Mock(train="imdb", data_dir=None)
+    monkeypatch.setattr(inputs, "FLAGS", options)
+    with pytest.raises(SystemExit, match="Give --train=./imdb for the one"):
+        inputs.read_tables()
 
 
 def test_balancing_needs_one_label_a_row(run_recipe):
