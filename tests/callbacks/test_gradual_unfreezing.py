@@ -158,6 +158,7 @@ def test_plans(plan, expected):
 def test_stages_of_several_epochs():
     expected = [{3}, {3}, {2, 3}, {2, 3}, EVERYTHING, EVERYTHING]
     assert plan_stages("last_two_then_all", 4, 6, 2) == expected
+    assert plan_stages("last_two_then_all", 4, 6, np.int64(2)) == expected
     expected = [{3}, {2, 3}, {2, 3}, {2, 3}, EVERYTHING]
     assert plan_stages("last_two_then_all", 4, 5, [1, 3]) == expected
 

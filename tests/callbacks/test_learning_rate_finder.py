@@ -107,6 +107,60 @@ def test_rates_and_losses_of_plain_descent(schedule):
         bias = bias - rate * 2 * error.mean(axis=0)
 
 
+@pytest.mark.parametrize("schedule", [False, True])
+def test_rates_within_a_window_of_accumulated_gradients(schedule):
+    rate = SlantedTriangular(0.1, 50) if schedule else 0.1
+    model = make_model(
+        keras.optimizers.SGD(rate, gradient_accumulation_steps=2), extras=False
+    )
+    model.fit(X[:12], Y[:12], 4, verbose=0)
+    finder = LearningRateFinder(1e-3, 1.0, steps=10, stop_factor=1e9)
+    finder.find(model, X, Y, batch_size=8)
+    expected = np.geomspace(1e-3, 1.0, 10)
+    np.testing.assert_allclose(finder.learning_rates, expected, rtol=1e-4)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="one step per execution only"
+)
+@pytest.mark.parametrize("schedule", [False, True])
+def test_rates_of_several_steps_per_execution(schedule):
+    rate = SlantedTriangular(0.1, 50) if schedule else 0.1
+    model = make_model(keras.optimizers.SGD(rate), extras=False)
+    model.compile(model.optimizer, "mse", steps_per_execution=2)
+    finder = LearningRateFinder(1e-3, 1.0, steps=10, stop_factor=1e9)
+    finder.find(model, X, Y, batch_size=4)
+    expected = np.geomspace(1e-3, 1.0, 10)
+    np.testing.assert_allclose(finder.learning_rates, expected, rtol=1e-4)
+
+
+def test_losses_below_zero_do_not_stop_it():
+    model = make_model(keras.optimizers.SGD(0.1), extras=False)
+    model.compile(model.optimizer, lambda y, out: (y - out) ** 2 - 100.0)
+    finder = LearningRateFinder(1e-4, 1e-2, steps=10)
+    finder.find(model, X, Y, batch_size=8)
+    assert len(finder.losses) == 10 and max(finder.losses) < 0
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="the states are variables"
+)
+def test_random_states_of_torch_are_as_before():
+    import torch
+
+    states = []
+    # Where the order of the data has been drawn, and no dropout yet.
+    begin = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: states.append(torch.get_rng_state())
+    )
+    finder = LearningRateFinder(1e-4, 1e-2, steps=3, stop_factor=1e9)
+    with pytest.raises(ValueError, match="no rate to suggest"):
+        finder.find(
+            make_model(keras.optimizers.SGD(0.1)), X, Y, callbacks=[begin]
+        )
+    assert torch.equal(torch.get_rng_state(), states[0])
+
+
 def test_it_stops_where_the_loss_explodes():
     model = make_model(keras.optimizers.SGD(0.1), extras=False)
     finder = LearningRateFinder(1e-3, 1e6, steps=60, smoothing=0.5)

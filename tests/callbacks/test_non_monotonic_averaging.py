@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from ulmfit_keras.callbacks import NonMonotonicAveraging
+from ulmfit_keras.callbacks import ResumableTraining
 from ulmfit_keras.optimizers import NonMonotonicASGD
 
 
@@ -115,6 +116,109 @@ def test_validation_and_the_trained_model_are_averaged():
     # Evaluating afterwards swaps nothing.
     loss_again = model.evaluate(x, y, 4, verbose=0, callbacks=[callback])
     np.testing.assert_allclose(loss_again, loss, rtol=1e-4)
+
+
+class Steps(keras.callbacks.Callback):
+    """Records the weights after each step."""
+
+    def on_train_begin(self, logs=None):
+        self.kernels = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        kernel = self.model.trainable_variables[0]
+        self.kernels.append(np.array(ops.convert_to_numpy(kernel)))
+
+
+class Crash(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            raise RuntimeError("crash")
+
+
+def data():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(8, 3)).astype("float32")
+    return x, generator.normal(size=(8, 2)).astype("float32")
+
+
+def fit(model, *callbacks, **kwargs):
+    x, y = data()
+    averaging = NonMonotonicAveraging(patience=0)
+    averaging.history = [-1.0]
+    steps = Steps()
+    history = model.fit(
+        x,
+        y,
+        4,
+        epochs=5,
+        shuffle=False,
+        verbose=0,
+        validation_data=(x[:4], y[:4]),
+        callbacks=[averaging, steps, *callbacks],
+        **kwargs,
+    )
+    return history.history, steps.kernels
+
+
+def score(model):
+    x, y = data()
+    return model.evaluate(x[:4], y[:4], verbose=0)
+
+
+def test_the_weights_that_were_scored_are_saved(tmp_path):
+    model = make_model()
+    stopping = keras.callbacks.EarlyStopping(
+        mode="max", patience=9, restore_best_weights=True, start_from_epoch=1
+    )
+    saving = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    # From here losses fall from epoch to epoch.
+    model.set_weights([np.ones(w.shape) for w in model.get_weights()])
+    losses = fit(model, stopping, saving)[0]["val_loss"]
+    assert max(losses[1:]) != losses[-1]
+    np.testing.assert_allclose(score(model), max(losses[1:]), rtol=1e-5)
+    for epoch, loss in enumerate(losses, 1):
+        loaded = keras.saving.load_model(tmp_path / f"{epoch}.keras")
+        np.testing.assert_allclose(score(loaded), loss, rtol=1e-5)
+
+
+def test_training_goes_on_from_its_own_weights(tmp_path):
+    x, y = data()
+    keras.utils.set_random_seed(0)
+    model, steps = make_model(), Steps()
+    model.fit(x, y, 4, 5, shuffle=False, verbose=0, callbacks=[steps])
+    expected = steps.kernels
+    keras.utils.set_random_seed(0)
+    model = make_model()
+    saving = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    np.testing.assert_array_equal(fit(model, saving)[1], expected)
+    final = model.get_weights()
+    loaded = keras.saving.load_model(tmp_path / "3.keras")
+    kernels = fit(loaded, initial_epoch=3)[1]
+    np.testing.assert_array_equal(kernels, expected[6:])
+    for a, b in zip(loaded.get_weights(), final, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("same_process", [False, True])
+def test_a_broken_run_goes_on_from_its_own_weights(tmp_path, same_process):
+    keras.utils.set_random_seed(0)
+    model = make_model()
+    expected = fit(model)[1]
+    final = model.get_weights()
+    keras.utils.set_random_seed(0)
+    if same_process and keras.backend.backend() == "jax":
+        pytest.skip("Keras ends a broken fit there as any other, averaged")
+    model = make_model()
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(model, ResumableTraining(tmp_path), Crash())
+    if same_process:
+        kernels = fit(model, initial_epoch=3)[1]
+    else:
+        model = make_model()
+        kernels = fit(model, ResumableTraining(tmp_path))[1]
+    np.testing.assert_array_equal(kernels, expected[6:])
+    for a, b in zip(model.get_weights(), final, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_misuse_is_refused():

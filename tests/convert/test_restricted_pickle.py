@@ -130,6 +130,37 @@ def test_sizes_that_a_file_claims_take_no_memory(bomb):
         assert len(str(error)) < 1000
 
 
+@pytest.mark.parametrize(
+    "copies",
+    [
+        # A list that becomes twice as long with each three bytes.
+        b"]q\0K\1a}q\1X\5\0\0\0itemsh\0sb" + b"h\1b" * 19,
+        # One list of pairs, made a dict again and again.
+        b"c__main__\npairs\nq\0("
+        + b"]K\1aK\2a" * 50
+        + b"lq\1\x85q\2"
+        + b"h\0h\2R" * 100,
+        # One tuple or text as the arguments of many calls.
+        b"c__main__\npairs\nq\0" + b"(" + b"N" * 50 + b"tq\1" + b"h\0h\1R" * 99,
+        b"c__main__\npairs\nq\0U\x63" + b"a" * 99 + b"q\1" + b"h\0h\1R" * 99,
+        # One identifier of many stored objects.
+        b"(" + b"N" * 50 + b"tq\1" + b"h\1Q" * 99,
+    ],
+    ids=["items", "pairs", "arguments", "text", "identifier"],
+)
+def test_elements_are_not_copied_again_and_again(copies):
+    known = {"__main__.pairs": lambda *_: None}
+    file = io.BytesIO(b"\x80\4" + copies + b".")
+    with pytest.raises(CheckpointError, match="again and again"):
+        read_pickle(file, "a.pkl", known, "", persistent=lambda _: None)
+
+
+def test_data_in_data_without_end_is_damaged():
+    deep = b"\x80\2N" + b"\x85" * 100_000
+    with pytest.raises(CheckpointError, match="recursion"):
+        read(deep + b"Q.", persistent=repr)
+
+
 def test_errors_stay_short():
     # A list that holds a list twice that holds a list twice …
     bomb = b"]" + b"q\0(h\0h\0t" * 60

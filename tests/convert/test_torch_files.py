@@ -196,6 +196,17 @@ def tensor_record(formats, shape=(2, 3), strides=(3, 1), offset=0, size=6):
     return opcodes
 
 
+def test_errors_do_not_hold_what_the_file_holds(tmp_path, formats):
+    # A tuple that holds a tuple twice that holds a tuple twice …
+    kind = b"Nq\0" + b"h\0\x86q\0" * 18
+    identifier = kind + b"NNNNt"
+    path = formats.write_zip(
+        tmp_path / "w.pth", b"\x80\2(" + identifier + b"Q.", {}
+    )
+    with pytest.raises(CheckpointError, match="first item of type tuple"):
+        read_state_dict(path)
+
+
 def long_number(value):
     data = value.to_bytes(40, "little", signed=True)
     return b"\x8a" + bytes([len(data)]) + data

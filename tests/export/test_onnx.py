@@ -141,6 +141,8 @@ def test_float32_needs_only_the_standard(exported, classifier, tmp_path):
 def test_only_an_older_model_is_replaced(classifier, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
+    # Of another program.
+    (tmp_path / "mine" / "model.onnx").touch()
     with pytest.raises(ValueError, match="older ONNX model. Received: path="):
         onnx_model(classifier, tmp_path / "mine")
     onnx_model(classifier, tmp_path / "model")

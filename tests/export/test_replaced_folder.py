@@ -21,3 +21,24 @@ def test_left_overs_of_a_killed_process_are_removed(tmp_path):
     with replaced_folder(tmp_path / "model", "mark", "model") as folder:
         (folder / "mark").touch()
     assert [file.name for file in tmp_path.rglob("*")] == ["model", "mark"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path):
+    (tmp_path / "target").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    for text in "old", "new":
+        with replaced_folder(link, "mark", "model") as folder:
+            (folder / "mark").write_text(text)
+        assert link.is_symlink()
+        assert (tmp_path / "target" / "mark").read_text() == text
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_folder_that_one_is_in_can_be_named(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path / "model")
+    with replaced_folder(".", "mark", "model") as folder:
+        (folder / "mark").touch()
+    monkeypatch.undo()
+    assert [file.name for file in tmp_path.rglob("*")] == ["model", "mark"]

@@ -12,6 +12,7 @@ from ulmfit_keras.optimizers.keras_hooks import adam_averages
 from ulmfit_keras.optimizers.keras_hooks import leave_out_of_averages
 from ulmfit_keras.optimizers.keras_hooks import scale_learning_rates
 from ulmfit_keras.optimizers.keras_hooks import start_at_epoch
+from ulmfit_keras.optimizers.keras_hooks import steps_of_schedules
 from ulmfit_keras.optimizers.keras_hooks import walk_layers
 
 KINDS = [
@@ -59,6 +60,24 @@ def test_averages_of_adam():
     average, average_square = adam_averages(optimizer, variable)
     np.testing.assert_allclose(ops.convert_to_numpy(average), 1.0)
     np.testing.assert_allclose(ops.convert_to_numpy(average_square), 1.0)
+
+
+def test_steps_of_schedules_are_batches():
+    seen = []
+
+    class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            seen.append(int(step))
+            return 0.1
+
+    variable = keras.Variable(np.ones(2, "float32"))
+    optimizer = keras.optimizers.SGD(Schedule(), gradient_accumulation_steps=2)
+    for step in range(3):
+        assert steps_of_schedules(optimizer) == step
+        optimizer.apply([ops.ones(2)], [variable])
+        assert set(seen) <= set(range(step + 1))
+    float(optimizer.learning_rate)
+    assert seen[-1] == 3
 
 
 def test_weight_decay_reads_the_rate_through_the_hook():

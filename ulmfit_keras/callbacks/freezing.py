@@ -5,6 +5,11 @@ import keras
 from ulmfit_keras.layers.gradient_boundary import GradientBoundary
 from ulmfit_keras.optimizers.keras_hooks import walk_layers
 
+_NORMALIZATIONS = (
+    keras.layers.BatchNormalization,
+    keras.layers.SpectralNormalization,
+)
+
 
 class _InferenceCall:
     """Stands in for `layer.call` and always runs it in inference mode."""
@@ -20,10 +25,11 @@ def freeze_groups(model, optimizer):
     """Brings a model in line with the frozen groups of its optimizer.
 
     Closes the gradient boundaries that have only frozen groups beneath, runs
-    batch normalization of frozen groups in inference mode, and on torch turns
-    off the gradients of frozen variables. The same call undoes all that for
-    groups that are not frozen. `layer.trainable` stays as it is, since it
-    decides which variables the model and optimizer have.
+    batch and spectral normalization of frozen groups in inference mode, since
+    both change weights by themselves, and on torch turns off the gradients of
+    frozen variables. The same call undoes all that for groups that are not
+    frozen. `layer.trainable` stays as it is, since it decides which variables
+    the model and optimizer have.
 
     Args:
         model: `keras.Model`.
@@ -34,9 +40,9 @@ def freeze_groups(model, optimizer):
     for layer in walk_layers(model):
         if isinstance(layer, GradientBoundary):
             layer.closed = lowest >= layer.groups_below
-        elif isinstance(layer, keras.layers.BatchNormalization) and layer.built:
-            group = optimizer.group_index(layer.variables[0].path)
-            _run_in_inference_mode(layer, group in frozen)
+        elif isinstance(layer, _NORMALIZATIONS) and layer.built:
+            groups = {optimizer.group_index(v.path) for v in layer.variables}
+            _run_in_inference_mode(layer, not groups.isdisjoint(frozen))
     if keras.backend.backend() == "torch":
         for variable in model.trainable_variables:
             group = optimizer.group_index(variable.path)

@@ -2,6 +2,7 @@
 
 import bisect
 import itertools
+import numbers
 
 import keras
 
@@ -47,11 +48,16 @@ class GradualUnfreezing(keras.callbacks.Callback):
     traced once for each stage.
 
     A frozen group is bit-identical after training: its weights, its slots in
-    the optimizer, and the moving statistics of its batch normalization
-    layers, which run in inference mode as under `layer.trainable = False`.
+    the optimizer, and the moving statistics of its batch and spectral
+    normalization layers, which run in inference mode as under
+    `layer.trainable = False`. Batch normalization without scale and center
+    trains nothing and so is in no group, unless one has a pattern for it: its
+    statistics move all the time.
     It costs no backward pass either: `GradientBoundary` layers beneath which
     everything is frozen are closed, and in models without them the compiler
-    (TensorFlow, JAX) or torch's autograd leaves out gradients of no use.
+    (TensorFlow, JAX) or torch's autograd leaves out gradients of no use. Under
+    `mixed_float16` every gradient is of use on TensorFlow and JAX, for the loss
+    scale follows from all of them: there only the boundaries save that cost.
 
     The stage follows from the epoch, so `fit(initial_epoch=...)` continues in
     the right one. When `fit` ends, everything is unfrozen again. Keras tells
@@ -181,7 +187,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
 
     def _first_epochs(self, stages):
         lengths = self.epochs_per_stage
-        if isinstance(lengths, int):
+        if isinstance(lengths, numbers.Integral):
             lengths = [lengths] * (stages - 1)
         if len(lengths) < stages - 1 or any(length < 1 for length in lengths):
             raise ValueError(

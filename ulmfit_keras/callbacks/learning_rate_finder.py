@@ -7,9 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from ulmfit_keras.callbacks.random_states import set_torch_random_states
+from ulmfit_keras.callbacks.random_states import torch_random_states
 from ulmfit_keras.callbacks.retrace import retrace
 from ulmfit_keras.callbacks.sweep import Sweep
 from ulmfit_keras.optimizers.keras_hooks import learning_rate_source
+from ulmfit_keras.optimizers.keras_hooks import steps_of_schedules
 from ulmfit_keras.optimizers.optimizer_wrapper import innermost
 
 Suggestions = collections.namedtuple("Suggestions", ["valley", "steepest"])
@@ -20,7 +23,8 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     The rate grows by a constant factor with every step, until the last step
     or until the loss is not finite or `stop_factor` times its lowest (Smith
-    2017, arXiv:1506.01186, with the settings of fastai's `lr_find`). Then
+    2017, arXiv:1506.01186, with the settings of fastai's `lr_find`); below 0,
+    as far above its lowest as that times `stop_factor - 1`, signs aside. Then
     model and optimizer are put back bit for bit to where they were: weights,
     states of random generators and normalization, slots, step counter and
     the learning rate, float or schedule. A dataset that draws its order at
@@ -32,7 +36,9 @@ class LearningRateFinder(keras.callbacks.Callback):
     Args:
         lowest: float, the first learning rate. Defaults to 1e-7.
         highest: float, the last learning rate. Defaults to 10.
-        steps: int, number of training steps, at least 2. Defaults to 100.
+        steps: int, number of training steps, at least 2. Defaults to 100. A
+            step is what Keras tells callbacks of, `steps_per_execution`
+            batches.
         stop_factor: float, how many times its lowest value the smoothed loss
             may reach. Defaults to 4.
         smoothing: float in [0, 1), weight of the earlier losses in the
@@ -116,6 +122,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._before = {
             "optimizer": optimizer,
             "source": learning_rate_source(optimizer),
+            "random_states": torch_random_states(),
             "values": [
                 (v, np.array(ops.convert_to_numpy(v))) for v in variables
             ],
@@ -124,8 +131,8 @@ class LearningRateFinder(keras.callbacks.Callback):
             optimizer.learning_rate = Sweep(
                 self._rate(0),
                 self._rate(1) / self._rate(0),
-                int(optimizer.iterations)
-                * (optimizer.gradient_accumulation_steps or 1),
+                steps_of_schedules(optimizer),
+                model.steps_per_execution,
             )
             retrace(model)
 
@@ -142,10 +149,11 @@ class LearningRateFinder(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.losses.append(float(ops.convert_to_numpy(logs["loss"])))
         smooth = self._smooth_losses()
+        lowest = np.min(smooth)
         if (
             len(self.losses) == self.steps
             or not math.isfinite(self.losses[-1])
-            or smooth[-1] > self.stop_factor * np.min(smooth)
+            or smooth[-1] > lowest + (self.stop_factor - 1) * abs(lowest)
         ):
             self.model.stop_training = True
 
@@ -238,6 +246,7 @@ class LearningRateFinder(keras.callbacks.Callback):
             retrace(self.model)
         for variable, value in before["values"]:
             variable.assign(value)
+        set_torch_random_states(before["random_states"])
 
 
 def _longest_falling_subsequence(values):

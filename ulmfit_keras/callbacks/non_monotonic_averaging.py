@@ -12,7 +12,10 @@ class NonMonotonicAveraging(keras.callbacks.Callback):
     It starts after an epoch whose validation loss is above the best of all
     earlier epochs but the last `patience` (Merity et al. 2017,
     arXiv:1708.02182, algorithm 1). From then on the validation within `fit`
-    is that of the averaged weights, while training goes on from its own.
+    is that of the averaged weights, and the model keeps them until the next
+    epoch begins, so that `ModelCheckpoint` and `EarlyStopping` save the
+    weights that were scored. Training goes on from its own. A model saved
+    there has both; to train it on, give `fit` this callback again.
 
     Args:
         monitor: name of the logged value, lower is better. Defaults to
@@ -68,11 +71,16 @@ class NonMonotonicAveraging(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self._training = False
 
-    def on_test_begin(self, logs=None):
-        self._swap_averages()
+    def on_epoch_begin(self, epoch, logs=None):
+        # The model is asked for, so that under JAX it has its state.
+        if self.model and self._optimizer.is_swapped:
+            self._optimizer.swap_averages()
 
-    def on_test_end(self, logs=None):
-        self._swap_averages()
+    def on_test_begin(self, logs=None):
+        if not (self._training and self.model):
+            return
+        if self._optimizer.is_averaging and not self._optimizer.is_swapped:
+            self._optimizer.swap_averages()
 
     def on_epoch_end(self, epoch, logs=None):
         if not logs or self.monitor not in logs:
@@ -90,8 +98,3 @@ class NonMonotonicAveraging(keras.callbacks.Callback):
     def _is_worse(self, value):
         earlier = self.history[: max(len(self.history) - self.patience, 0)]
         return bool(earlier) and value > min(earlier)
-
-    def _swap_averages(self):
-        # The model is asked for, so that under JAX it has its state.
-        if self._training and self.model and self._optimizer.is_averaging:
-            self._optimizer.swap_averages()

@@ -8,6 +8,8 @@ import numpy as np
 from keras import ops
 
 from ulmfit_keras.callbacks.checkpoint_folder import CheckpointFolder
+from ulmfit_keras.callbacks.random_states import set_torch_random_states
+from ulmfit_keras.callbacks.random_states import torch_random_states
 from ulmfit_keras.optimizers.keras_hooks import start_at_epoch
 
 
@@ -92,7 +94,11 @@ class ResumableTraining(keras.callbacks.Callback):
             )
         for variable, array in zip(variables, arrays, strict=False):
             variable.assign(array)
-        start_at_epoch(model, metadata["epoch"])
+        # Early stopping ends no second time what it has ended.
+        stopped = metadata.get("stop_training", False)
+        start_at_epoch(
+            model, self.params["epochs"] if stopped else metadata["epoch"]
+        )
         self._history = metadata["history"]
         self._waiting = metadata["callbacks"], arrays[len(variables) :]
         self._random_states = metadata["random_states"]
@@ -103,28 +109,25 @@ class ResumableTraining(keras.callbacks.Callback):
             # Also in the first run: Keras looks into a dataset before it
             # trains, and the dataset takes that for an epoch.
             self.data.epoch = epoch
-        if self._waiting is None:
-            return
-        # Once more, for callbacks that have reset themselves since.
-        self._restore_callbacks()
-        self._waiting = None
-        _set_torch_random_states(self._random_states)
-        history = self.model.history
-        for past_epoch, past_logs in self._history:
-            history.epoch.append(past_epoch)
-            for name, value in past_logs.items():
-                history.history.setdefault(name, []).append(value)
+        # `fit` has read it, and the next one is not to find it.
+        start_at_epoch(self.model, None)
+        self._go_on()
 
     def on_epoch_end(self, epoch, logs=None):
-        values = {name: float(value) for name, value in (logs or {}).items()}
+        # A metric may be a vector, with a number for each class.
+        values = {
+            name: ops.convert_to_numpy(value).tolist()
+            for name, value in (logs or {}).items()
+        }
         self._history.append([epoch, values])
         variables = self._variables()
         arrays = [_storable(ops.convert_to_numpy(v)) for v in variables]
         metadata = {
             "epoch": epoch + 1,
             "shapes": [list(variable.shape) for variable in variables],
+            "stop_training": bool(self.model.stop_training),
             "history": self._history,
-            "random_states": _torch_random_states(),
+            "random_states": torch_random_states(),
         }
         metadata["callbacks"] = [
             _get_state(callback, arrays, len(variables))
@@ -148,9 +151,24 @@ class ResumableTraining(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         start_at_epoch(self.model, None)
+        # Still to be done where no epoch was left.
+        self._go_on()
         self.finished = not self._time_is_up
         if self.finished:
             self.folder.clear()
+
+    def _go_on(self):
+        if self._waiting is None:
+            return
+        # Once more, for callbacks that have reset themselves since.
+        self._restore_callbacks()
+        self._waiting = None
+        set_torch_random_states(self._random_states)
+        history = self.model.history
+        for past_epoch, past_logs in self._history:
+            history.epoch.append(past_epoch)
+            for name, value in past_logs.items():
+                history.history.setdefault(name, []).append(value)
 
     def _restore_callbacks(self):
         states, arrays = self._waiting
@@ -160,32 +178,6 @@ class ResumableTraining(keras.callbacks.Callback):
     def _variables(self):
         model = self.model
         return model.variables + model.optimizer.variables
-
-
-def _torch_random_states():
-    """States of torch's own generators, from which Keras' dropout draws there.
-
-    Elsewhere the model's variables hold all random states.
-    """
-    if keras.backend.backend() != "torch":
-        return []
-    import torch
-
-    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
-    return [state.numpy().tobytes().hex() for state in states]
-
-
-def _set_torch_random_states(states):
-    if not states:
-        return
-    import torch
-
-    states = [
-        torch.frombuffer(bytearray.fromhex(state), dtype=torch.uint8)
-        for state in states
-    ]
-    torch.set_rng_state(states[0])
-    torch.cuda.set_rng_state_all(states[1:])
 
 
 def _storable(array):
@@ -205,7 +197,10 @@ def _get_state(callback, arrays, first):
     for name, value in vars(callback).items():
         if name in given:
             continue
-        if _is_list_of(value, np.ndarray) and value:
+        # On TensorFlow the value of a scalar weight is a NumPy number.
+        if _is_list_of(value, (np.ndarray, np.generic)) and any(
+            isinstance(array, np.ndarray) for array in value
+        ):
             start = len(arrays) - first
             arrays += [_storable(array) for array in value]
             state[name] = {"arrays": [start, len(arrays) - first]}

@@ -5,19 +5,21 @@ from keras import ops
 
 
 class Sweep(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate `lowest * growth ** (step - first_step)`.
+    """Learning rate `lowest * growth ** ((step - first_step) // length)`.
 
     Args:
         lowest: float, the rate at the first step.
-        growth: float, factor from one step to the next.
+        growth: float, factor from one rate to the next.
         first_step: int, the optimizer's step counter at the first step.
+        length: int, number of steps at each rate.
     """
 
-    def __init__(self, lowest, growth, first_step):
+    def __init__(self, lowest, growth, first_step, length):
         self.lowest = lowest
         self.growth = growth
         self.first_step = first_step
+        self.length = length
 
     def __call__(self, step):
-        step = ops.cast(step, "float32") - self.first_step
-        return self.lowest * ops.power(self.growth, step)
+        rates = ops.floor_divide(step - self.first_step, self.length)
+        return self.lowest * ops.power(self.growth, ops.cast(rates, "float32"))

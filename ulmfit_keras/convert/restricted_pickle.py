@@ -29,6 +29,7 @@ _DAMAGED = (
     TypeError,
     LookupError,
     ArithmeticError,
+    RecursionError,
     struct.error,
 )
 
@@ -120,8 +121,10 @@ class _Machine:
         self.stack = []
         self.marks = []
         self.memo = {}  # a dict: a list would grow to any index in the file
+        self.copied = 0
 
     def run(self, file):
+        self.file, self.start = file, file.tell()
         for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
             if name in _ARGUMENT_IS_VALUE:
@@ -144,6 +147,17 @@ class _Machine:
             "No code of a file is run, and only plain data is read from it. "
             f"{self.advice} Received: {what} in {self.source}"
         )
+
+    def charge(self, *values):
+        """Refuse copies of more elements than bytes were read.
+
+        The memo gives the same value any number of times, at two bytes each.
+        """
+        self.copied += sum(
+            len(value) for value in values if hasattr(value, "__len__")
+        )
+        if self.copied > self.file.tell() - self.start:
+            raise ValueError("the same elements copied again and again")
 
     def pop_last(self, count):
         start = len(self.stack) - count
@@ -222,6 +236,7 @@ class _Machine:
         function, arguments = self.pop_last(2)
         if not callable(function):
             raise TypeError("a call of what is not a function")
+        self.charge(arguments, *arguments)
         self.stack.append(function(*arguments))
 
     def build(self, _):
@@ -229,12 +244,15 @@ class _Machine:
         # only a fastcore L keeps its elements in this way.
         (state,) = self.pop_last(1)
         if isinstance(self.stack[-1], list):
+            self.charge(state["items"])
             self.extend_list(state["items"])
 
     def load_persistent(self, _):
         if self.persistent is None:
             self.refuse("an object that lies outside of the pickle")
-        self.stack.append(self.persistent(*self.pop_last(1)))
+        (persistent_id,) = self.pop_last(1)
+        self.charge(persistent_id)
+        self.stack.append(self.persistent(persistent_id))
 
 
 _STEPS = {

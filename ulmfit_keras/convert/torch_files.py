@@ -68,7 +68,11 @@ class _File:
             and 0 <= size < 1 << 62
             and not any(view)
         ):
-            raise ValueError(f"a stored object that is no tensor: {kind!r:.50}")
+            # Not its text, which may be endless.
+            raise ValueError(
+                "a stored object that is no tensor, with a first item of type "
+                f"{type(kind).__name__}"
+            )
         storage = Storage(key, dtype, size)
         if self.storages.setdefault(key, storage) != storage:
             raise ValueError("a storage of two sizes")

@@ -46,7 +46,7 @@ def onnx_model(classifier, path, dtype="float32"):
         ImportError: if the package `onnx` is not installed.
         ValueError: if the classifier has no preprocessor or is quantized,
             `dtype` is unknown, or `path` is something else than an ONNX
-            model.
+            model of this package.
 
     Example:
 
@@ -68,7 +68,8 @@ def onnx_model(classifier, path, dtype="float32"):
         "sequence_length": classifier.preprocessor.sequence_length,
         "dtype": dtype,
     }
-    with replaced_folder(path, MODEL_FILE, "ONNX model") as folder:
+    # Other programs write a `model.onnx`, too.
+    with replaced_folder(path, DESCRIPTION_FILE, "ONNX model") as folder:
         (folder / MODEL_FILE).write_bytes(model.SerializeToString())
         (folder / TOKENIZER_FOLDER).mkdir()
         tokenizer.save_assets(str(folder / TOKENIZER_FOLDER))

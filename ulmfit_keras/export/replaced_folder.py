@@ -23,7 +23,8 @@ def replaced_folder(path, mark, kind):
     Raises:
         ValueError: if `path` is something else.
     """
-    path = pathlib.Path(path)
+    # A link stays one, and "." gets a name.
+    path = pathlib.Path(path).resolve()
     check_replaceable(path, mark, kind)
     partial = path.with_name(f"{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

@@ -9,9 +9,9 @@ one optimizer. Three methods of the optimizer are replaced on the instance:
 - `_get_current_learning_rate()`.
 
 Averaging of the weights (`use_ema`) covers all variables, through two lists.
-A schedule cannot be read back from the optimizer that follows it, the averages
-that Adam keeps have no public names, and a callback cannot choose the first
-epoch.
+A schedule cannot be read back from the optimizer that follows it, nor the step
+it is at, the averages that Adam keeps have no public names, and a callback
+cannot choose the first epoch.
 Nor is there a public way to the layers within a layer that is no model.
 
 `tests/optimizers/test_keras_hooks.py` fails when Keras changes any of them.
@@ -169,6 +169,15 @@ def learning_rate_source(optimizer):
     Asking for `optimizer.learning_rate` gives the rate of the moment.
     """
     return optimizer._learning_rate
+
+
+def steps_of_schedules(optimizer):
+    """The number that an optimizer's next step has for a schedule.
+
+    Under gradient accumulation it counts batches; `optimizer.iterations`
+    counts whole windows of them.
+    """
+    return int(ops.convert_to_numpy(optimizer._iterations))
 
 
 def adam_averages(optimizer, variable):

@@ -22,7 +22,9 @@ def layer_groups(model):
       weights, in the model's order.
 
     In a deep model of the last kind a rate that falls with every layer soon
-    vanishes; write coarser groups by hand there.
+    vanishes; write coarser groups by hand there. Give layers within two models
+    names that differ: the optimizer refuses groups with variables of the same
+    path, and in a loaded model a path lacks the name of the model around it.
 
     Args:
         model: a built `keras.Model`.

@@ -83,32 +83,50 @@ class NonMonotonicASGD(OptimizerWrapper):
     @property
     def is_averaging(self):
         """Whether averaging has started."""
-        return self.built and bool(ops.convert_to_numpy(self._is_averaging))
+        return self._phase() != _NOT_YET
+
+    @property
+    def is_swapped(self):
+        """Whether averaging has started and the model has the averages."""
+        return self._phase() == _SWAPPED
 
     def start_averaging(self):
         """Starts the average with the next step."""
-        self._is_averaging.assign(1)
+        self._is_averaging.assign(_AVERAGING)
 
     def swap_averages(self):
         """Exchanges the weights and their averages.
 
         Swap, evaluate, and swap again to go on training.
         """
+        if self.is_averaging:
+            phase = _AVERAGING if self.is_swapped else _SWAPPED
+            self._is_averaging.assign(phase)
         for variable, average in self._pairs():
             weights = np.array(ops.convert_to_numpy(variable))
             variable.assign(average)
             average.assign(weights)
 
     def finalize_variable_values(self, var_list):
+        if self.is_swapped:
+            self.swap_averages()
         self.inner_optimizer.finalize_variable_values(var_list)
         if self.is_averaging:
             for variable, average in self._pairs():
                 # A copy: under JAX two variables may not share a buffer.
                 variable.assign(ops.copy(average))
 
+    def _phase(self):
+        if not self.built:
+            return _NOT_YET
+        return int(ops.convert_to_numpy(self._is_averaging))
+
     def _pairs(self):
         return zip(self._trainable_variables, self._averages, strict=True)
 
+
+# Kept in a variable, so that whoever loads a state knows which weights it has.
+_NOT_YET, _AVERAGING, _SWAPPED = range(3)
 
 # Replicas of a distributed model hold equal weights and so equal averages.
 _ONE_COPY = {"aggregation": "only_first_replica"}

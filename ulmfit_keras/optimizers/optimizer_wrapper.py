@@ -1,5 +1,7 @@
 """What every optimizer around another optimizer has in common."""
 
+import warnings
+
 import keras
 
 
@@ -13,11 +15,25 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
     Args:
         optimizer: the Keras optimizer to wrap, or its name.
         name: name of the wrapper. Defaults to one made from its class.
+
+    Raises:
+        NotImplementedError: if the optimizer scales the loss.
     """
 
     def __init__(self, optimizer, name=None):
+        optimizer = keras.optimizers.get(optimizer)
+        scaling = unwrap(optimizer, keras.optimizers.LossScaleOptimizer)
+        if scaling is not None:
+            raise NotImplementedError(
+                "Loss scaling goes around all other wrappers, where Keras puts "
+                "it under `mixed_float16`. Wrap the plain optimizer first, and "
+                "put a `LossScaleOptimizer` around the result. "
+                f"Received: optimizer={type(optimizer).__name__}"
+            )
         super().__init__(learning_rate=0.0, name=name)
-        self.inner_optimizer = keras.optimizers.get(optimizer)
+        # A step counter and a rate, which nothing reads.
+        self._num_unused = len(self._variables)
+        self.inner_optimizer = optimizer
 
     def build(self, variables):
         if self.built:
@@ -64,21 +80,38 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             variable.assign(weight)
 
     # The saved file holds the inner optimizer as an object of its own, so
-    # saving `self.variables` here would store every slot twice.
+    # saving `self.variables` here would store every slot twice. The slots have
+    # names, for an optimizer without wrapper reads as many numbers as it has
+    # variables, whatever they are.
     def save_own_variables(self, store):
-        for i, variable in enumerate(self._variables):
-            store[str(i)] = keras.ops.convert_to_numpy(variable)
+        for name, variable in self._named_slots().items():
+            store[name] = keras.ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store):
-        if len(store.keys()) != len(self._variables):
-            raise ValueError(
-                f"The saved state of optimizer '{self.name}' does not fit: "
-                f"{len(self._variables)} variables were expected. Build the "
-                "optimizer on the variables it was saved with. "
-                f"Received: {len(store.keys())} variables"
+        saved = {name: store[name] for name in store.keys()}
+        if sorted(saved) == sorted(map(str, range(len(self._variables)))):
+            # As earlier versions saved it, with the unused variables.
+            saved = {
+                f"slot_{i}": saved[str(i + self._num_unused)]
+                for i in range(len(self._variables) - self._num_unused)
+            }
+        slots = self._named_slots()
+        if _shapes(saved) != _shapes(slots):
+            warnings.warn(
+                f"The state of optimizer '{self.name}' is not loaded, for it "
+                f"has {len(slots)} variables of its own and the saved one "
+                f"{len(saved)}, or of other shapes. To go on with a state, "
+                "build the optimizer that it was saved from, on the same "
+                "weights.",
+                stacklevel=2,
             )
-        for i, variable in enumerate(self._variables):
-            variable.assign(store[str(i)])
+            return
+        for name, variable in slots.items():
+            variable.assign(saved[name])
+
+    def _named_slots(self):
+        slots = self._variables[self._num_unused :]
+        return {f"slot_{i}": variable for i, variable in enumerate(slots)}
 
     def get_config(self):
         return {
@@ -95,6 +128,10 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             config["optimizer"], custom_objects=custom_objects
         )
         return cls(**config)
+
+
+def _shapes(slots):
+    return {name: tuple(slot.shape) for name, slot in slots.items()}
 
 
 def unwrap(optimizer, kind):

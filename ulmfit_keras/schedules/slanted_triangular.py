@@ -26,8 +26,9 @@ class SlantedTriangular(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         peak: float, the highest learning rate.
-        total_steps: int, number of optimizer steps of the whole run, epochs
-            times batches per epoch. At least 1.
+        total_steps: int, number of steps of the whole run, epochs times
+            batches per epoch, under gradient accumulation too: Keras counts
+            batches for a schedule, not updates. At least 1.
         cut_fraction: float in (0, 1), share of the steps spent rising.
             Defaults to 0.1.
         ratio: float of at least 1, how many times smaller the lowest rate is
