@@ -295,7 +295,7 @@ def _loss_and_metric(problem_type):
     if problem_type == "regression":
         return (
             keras.losses.MeanSquaredError(),
-            keras.metrics.MeanAbsoluteError("error"),
+            keras.metrics.MeanAbsoluteError("standardized_error"),
         )
     return (
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
