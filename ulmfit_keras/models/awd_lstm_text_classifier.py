@@ -47,7 +47,8 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             model of token ids. Defaults to None.
         problem_type: "single_label" (one of the classes, softmax),
             "multi_label" (any of them, sigmoid) or "regression" (numbers, no
-            activation). Defaults to "single_label".
+            activation; `fit` wants them near 0, and `train_classifier` sees
+            to that). Defaults to "single_label".
         labels: list of C str, names of the classes, kept with the model.
             Defaults to None.
         head_dim: int, units of the dense layer in the middle. Defaults to 50.
