@@ -234,16 +234,14 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             y,
             sample_weight,
             self.preprocessor,
-            batch_size or 32,
+            batch_size,
             shuffle=True,
         )
         prepared = batches is not None or is_preprocessed(x)
         if prepared and isinstance(validation_data, tuple):
             validation = keras.utils.unpack_x_y_sample_weight(validation_data)
             validation_data = (
-                document_batches(
-                    *validation, self.preprocessor, batch_size or 32
-                )
+                document_batches(*validation, self.preprocessor, batch_size)
                 or validation_data
             )
         if batches is None:
@@ -266,7 +264,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
     ):
         """As `keras.Model.evaluate`, on texts too; see `fit`."""
         batches = document_batches(
-            x, y, sample_weight, self.preprocessor, batch_size or 32
+            x, y, sample_weight, self.preprocessor, batch_size
         )
         if batches is None:
             return super().evaluate(
@@ -301,7 +299,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
                 x, batch_size=batch_size, verbose=verbose, **kwargs
             )
         ids = document_ids(documents, self.preprocessor)
-        return predict_documents(self, ids, batch_size or 64, verbose)
+        return predict_documents(self, ids, batch_size, verbose)
 
     @property
     def piece_reader(self):

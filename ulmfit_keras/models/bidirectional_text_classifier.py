@@ -92,10 +92,7 @@ class BidirectionalTextClassifier(keras.Model):
         ids = document_ids(documents, self.preprocessor)
         pair = self.forward_classifier, self.backward_classifier
         return np.mean(
-            [
-                predict_documents(c, ids, batch_size or 64, verbose)
-                for c in pair
-            ],
+            [predict_documents(c, ids, batch_size, verbose) for c in pair],
             axis=0,
         )
 
@@ -119,7 +116,7 @@ class BidirectionalTextClassifier(keras.Model):
             metrics of probabilities.
         """
         batches = document_batches(
-            x, y, sample_weight, self.preprocessor, batch_size or 32
+            x, y, sample_weight, self.preprocessor, batch_size
         )
         if batches is None:
             return super().evaluate(

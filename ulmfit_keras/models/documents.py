@@ -65,7 +65,7 @@ def document_batches(
         y: their targets.
         sample_weight: their weights, or None.
         preprocessor: see `document_ids`.
-        batch_size: int, most documents in a batch.
+        batch_size: int, most documents in a batch, or None for 32.
         shuffle: bool. Defaults to False.
 
     Returns:
@@ -78,7 +78,7 @@ def document_batches(
         document_ids(documents, preprocessor),
         targets=y,
         sample_weight=sample_weight,
-        batch_size=batch_size,
+        batch_size=32 if batch_size is None else batch_size,
         shuffle=shuffle,
         # Drawn so that `keras.utils.set_random_seed` governs it.
         seed=np.random.randint(2**31),

@@ -99,7 +99,7 @@ def predict_documents(classifier, documents, batch_size, verbose=0):
     Args:
         classifier: an `AWDLSTMTextClassifier`.
         documents: a list of sequences of token ids.
-        batch_size: int, most documents in a batch.
+        batch_size: int, most documents in a batch, or None for 64.
         verbose: 0 for silence, else a progress bar. Defaults to 0.
 
     Returns:
@@ -108,6 +108,8 @@ def predict_documents(classifier, documents, batch_size, verbose=0):
     Raises:
         ValueError: if `batch_size` is below 1, or a document has no token.
     """
+    if batch_size is None:
+        batch_size = 64
     if batch_size < 1:
         raise ValueError(
             "`batch_size` must be at least 1. "
