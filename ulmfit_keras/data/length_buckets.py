@@ -241,8 +241,10 @@ class LengthBuckets(keras.utils.PyDataset):
 def _join_lone_rows(batches):
     """Give a batch of one document another, from a batch beneath it."""
     for place, (length, rows) in enumerate(batches):
+        if len(rows) > 1:
+            continue
         # Batches are in the order of their lengths.
-        for other in reversed(range(place)) if len(rows) == 1 else ():
+        for other in reversed(range(place)):
             shorter, candidates = batches[other]
             if len(candidates) > 2:
                 batches[other] = shorter, candidates[:-1]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ulmfit_keras.data import bucket_lengths
 from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
+from ulmfit_keras.models.documents import as_documents
 from ulmfit_keras.models.presets import PresetMixin
 
 
@@ -73,12 +74,9 @@ class AWDLSTMTextClassifierPreprocessor(
         return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
 
     def preprocess(self, x):
-        if isinstance(x, (str, bytes)):
-            texts = [x]
-        elif isinstance(x, (list, tuple)):
-            # An array would give every text the room of the longest.
-            texts = x
-        else:
+        # An array of a list would give every text the room of the longest.
+        texts = as_documents(x)
+        if texts is None:
             texts = list(np.asarray(x).flat)
         rows = self.token_ids(texts)
         longest = max(map(len, rows), default=1)
