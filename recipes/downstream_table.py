@@ -176,15 +176,37 @@ def options_of(method):
     return {name: FLAGS[name].value for name in names}
 
 
+def program_of(method):
+    """The method whose runs are read for a column."""
+    half = method == "finetuned" and "bidirectional" in FLAGS.method
+    return "bidirectional" if half else method
+
+
+def run_path(output_dir, row, program, seed):
+    """The file of a run that is through."""
+    return output_dir / "runs" / f"{row}-{program}-{seed}.json"
+
+
+@common.user_errors()
+def check_kept_runs(output_dir):
+    """Find runs of other options before hours go by."""
+    for row in FLAGS.row:
+        for program in map(program_of, FLAGS.method):
+            for seed in range(FLAGS.seeds):
+                run_records.check_kept(
+                    run_path(output_dir, row, program, seed),
+                    options_of(program),
+                )
+
+
 def errors_of(output_dir, row):
     """Test errors by method: a list each, by seed."""
     errors = {}
     for method in FLAGS.method:
-        half = method == "finetuned" and "bidirectional" in FLAGS.method
-        program = "bidirectional" if half else method
+        program = program_of(method)
         runs = [
             run_records.kept(
-                output_dir / "runs" / f"{row}-{program}-{seed}.json",
+                run_path(output_dir, row, program, seed),
                 lambda: classify(output_dir, row, program, seed),  # noqa: B023
                 options_of(program),
             )
@@ -192,6 +214,7 @@ def errors_of(output_dir, row):
         ]
         if "TF-IDF" not in errors and method != "fastai":
             errors["TF-IDF"] = [found["baseline_test_error"] for found in runs]
+        half = program != method
         key = "forward_test_error" if half else "test_error"
         errors[method] = [found[key] for found in runs]
     return errors
@@ -225,6 +248,7 @@ def main(_):
     if "fastai" in FLAGS.method:
         fastai_runs.check_packages()
     output_dir = common.start()
+    check_kept_runs(output_dir)
     errors = {}
     for row in FLAGS.row:
         errors[row] = errors_of(output_dir, row)

@@ -45,7 +45,10 @@ flags.DEFINE_integer(
     "vocabulary_size", 30_000, "Most tokens to learn.", lower_bound=9
 )
 flags.DEFINE_integer(
-    "min_count", 2, "Leave out words seen less often.", lower_bound=1
+    "min_count",
+    2,
+    "Leave out words seen less often; not for sentencepiece.",
+    lower_bound=1,
 )
 flags.DEFINE_string(
     "vocabulary",
@@ -95,6 +98,12 @@ def prepare():
             "--vocabulary takes one as it is: leave it out, or the options of "
             f"learning one. Received: {' '.join(given)} "
             f"--vocabulary={FLAGS.vocabulary}"
+        )
+    if FLAGS.tokenizer == "sentencepiece" and FLAGS["min_count"].present:
+        raise ValueError(
+            "--min_count is for words; pieces are chosen by SentencePiece. "
+            f"Received: --min_count={FLAGS.min_count} "
+            "--tokenizer=sentencepiece"
         )
     splits = {name: FLAGS[name].value for name in ("train", "valid", "test")}
     options = {

@@ -1,5 +1,6 @@
 """What runs were started with, so that none is taken for another."""
 
+import json
 import sys
 
 from absl import flags
@@ -48,6 +49,21 @@ def check_same_options(kept, given, source):
         )
 
 
+def check_kept(path, options):
+    """`check_same_options` for a file that `kept` wrote, if it is there.
+
+    Args:
+        path: `pathlib.Path`, the file.
+        options: dict, those of this run.
+
+    Raises:
+        ValueError: if an option differs, with its name.
+    """
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        check_same_options(found.get("options", {}), options, path)
+
+
 def kept(path, function, options):
     """As `processes.kept`, for a run with options, which are kept, too.
 
@@ -56,7 +72,6 @@ def kept(path, function, options):
         function: called without arguments if it is not there; returns a dict.
         options: dict, those that decide on what is found.
     """
-    found = processes.kept(path, lambda: {**function(), "options": options})
     with common.user_errors():
-        check_same_options(found.get("options", {}), options, path)
-    return found
+        check_kept(path, options)
+    return processes.kept(path, lambda: {**function(), "options": options})

@@ -347,9 +347,15 @@ def test_verdicts_follow_the_test():
     assert _verdict(7, 7)[0].startswith("A draw")
 
 
-def test_the_weakest_class_comes_first_and_an_absent_one_last(tmp_path):
+@pytest.mark.parametrize(
+    "predicted, b_precision, b_f1, c_precision",
+    [(1, "75.0 %", "85.7 %", "–"), (2, "100.0 %", "100.0 %", "0.0 %")],
+)
+def test_the_weakest_class_comes_first_and_an_absent_one_last(
+    tmp_path, predicted, b_precision, b_f1, c_precision
+):
     truth = [0, 0, 0, 1, 1, 1]
-    predictions = np.eye(3)[[0, 0, 1, 1, 1, 1]]
+    predictions = np.eye(3)[[0, 0, predicted, 1, 1, 1]]
     metrics = evaluation.prediction_metrics(truth, predictions, "ABC")
     path = tmp_path / "report.html"
     write_report(
@@ -359,8 +365,8 @@ def test_the_weakest_class_comes_first_and_an_absent_one_last(tmp_path):
     cells = [re.findall(r"<td[^>]*>([^<]*)<", row) for row in rows[1:4]]
     assert cells == [
         ["A", "3", "100.0 %", "66.7 %", "80.0 %", "80.0 %"],
-        ["B", "3", "75.0 %", "100.0 %", "85.7 %", "85.7 %"],
-        ["C", "0", "–", "–", "–", "–"],
+        ["B", "3", b_precision, "100.0 %", b_f1, b_f1],
+        ["C", "0", c_precision, "–", "–", "–"],
     ]
 
 

@@ -43,14 +43,22 @@ def test_texts_are_cut_into_words_once(pair, bidirectional, texts):
     np.testing.assert_allclose(bidirectional.predict(texts), expected)
 
 
-@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
-def test_quantized_weights_are_used(pair, bidirectional, texts):
+@pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")
+def test_quantized_weights_are_used_and_kept(
+    pair, bidirectional, texts, tmp_path
+):
+    for classifier in pair:
+        vectors = classifier.backbone.token_embedding.embeddings
+        vectors.assign(4 * vectors)
     before = bidirectional.predict(texts)
     bidirectional.quantize("int8")
     found = bidirectional.predict(texts)
-    assert np.abs(found - before).max() > 1e-4
+    assert np.abs(found - before).max() > 3e-5
     batch = bidirectional.preprocessor(texts)
     np.testing.assert_allclose(found, bidirectional.predict(batch), atol=1e-5)
+    bidirectional.save(tmp_path / "both.keras")
+    loaded = keras.saving.load_model(tmp_path / "both.keras")
+    np.testing.assert_allclose(loaded.predict(texts), found, atol=1e-6)
 
 
 def test_classifiers_of_the_same_name_are_one_model(pair, texts, tmp_path):

@@ -126,9 +126,10 @@ def test_new_weights_are_used(make_classifier, documents):
     np.testing.assert_allclose(found, other.predict(documents), atol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
 def test_quantized_weights_are_used(make_classifier, documents):
     classifier = make_classifier()
+    vectors = classifier.backbone.token_embedding.embeddings
+    vectors.assign(30 * vectors)
     before = classifier.predict(documents)
     classifier.quantize("int8")
     found = classifier.predict(documents)

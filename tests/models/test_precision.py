@@ -1,7 +1,5 @@
 """Dtype policies and quantization."""
 
-import warnings
-
 import keras
 import keras_hub
 import numpy as np
@@ -63,19 +61,12 @@ def test_trainers_have_the_precision_of_the_backbone(policy):
     assert np.isfinite(history.history["loss"][0])
 
 
-def quantize(model):
-    with warnings.catch_warnings():
-        # Keras warns of each layer without int8 kernels.
-        warnings.simplefilter("ignore", UserWarning)
-        model.quantize("int8")
-
-
 # Keras transposes a one-dimensional scale in a way that torch dislikes.
 @pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")
 def test_int8_language_model_generates_and_comes_back(language_model, tmp_path):
     inputs = language_model.preprocessor(["a good film", "it"])[0]
     expected = to_numpy(keras.ops.softmax(language_model(inputs)))
-    quantize(language_model)
+    language_model.quantize("int8")
     embedding = language_model.backbone.token_embedding
     assert embedding.quantization_mode == "int8"
     found = to_numpy(keras.ops.softmax(language_model(inputs)))
@@ -92,7 +83,19 @@ def test_int8_language_model_generates_and_comes_back(language_model, tmp_path):
     )
 
 
-def test_int8_classifier_is_close(classifier, texts):
+@pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")
+def test_int8_classifier_is_close_and_comes_back(classifier, texts, tmp_path):
     expected = classifier.predict(texts)
-    quantize(classifier)
-    np.testing.assert_allclose(classifier.predict(texts), expected, atol=0.05)
+    classifier.quantize("int8")
+    found = classifier.predict(texts)
+    np.testing.assert_allclose(found, expected, atol=0.05)
+    assert np.abs(found - expected).max() > 0
+    classifier.save(tmp_path / "model.keras")
+    classifier.save_to_preset(tmp_path / "preset")
+    for loaded in (
+        keras.saving.load_model(tmp_path / "model.keras"),
+        models.AWDLSTMTextClassifier.from_preset(str(tmp_path / "preset")),
+    ):
+        mode = loaded.backbone.token_embedding.quantization_mode
+        assert mode == "int8"
+        np.testing.assert_allclose(loaded.predict(texts), found, atol=1e-6)

@@ -65,7 +65,9 @@ def test_a_lack_of_memory_names_three_ways_out():
     # Logits of a petabyte, which no machine gives.
     language_model = make_language_model(3_000_000)
     hidden = np.zeros((100_000_000, 4), "float32")
-    with pytest.raises(MemoryError, match="chunk_size.*num_sampled.*bptt"):
+    with pytest.raises(
+        MemoryError, match="chunk_size.*num_sampled.*bptt.*anew"
+    ):
         with out_of_memory_advice("a model"):
             logits = language_model.output_logits(hidden)
             ops.convert_to_numpy(logits[0, 0])  # JAX fails where it waits

@@ -72,3 +72,15 @@ def test_a_given_vocabulary_is_not_learnt(files, run_recipe):
     )
     assert run.code == 1 and "Traceback" not in run.stderr
     assert "Received: --vocabulary_size=20 --vocabulary=awd" in run.stderr
+
+
+def test_pieces_have_no_least_count(files, run_recipe):
+    run = run_recipe(
+        "prepare_corpus",
+        train=files / "valid.txt",
+        tokenizer="sentencepiece",
+        min_count=1,
+        output_dir=files / "out",
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "Received: --min_count=1 --tokenizer=sentencepiece" in run.stderr

@@ -54,7 +54,10 @@ def classes(metrics, baseline):
     for row in sorted(metrics["per_class"], key=_weakness):
         if not row["support"]:
             # Undefined rather than 0: no row could be found or missed.
-            row = row | dict.fromkeys(("precision", "recall", "f1"))
+            undefined = ["recall", "f1"] + ["precision"] * (
+                not row["predicted"]
+            )
+            row = row | dict.fromkeys(undefined)
         cells = [
             escape(shorten(row["label"], 60)),
             number(row["support"]),

@@ -11,10 +11,11 @@ from ulmfit_keras.models.documents import document_batches
 from ulmfit_keras.models.documents import document_ids
 from ulmfit_keras.models.piecewise_prediction import predict_documents
 from ulmfit_keras.models.presets import find_preset
+from ulmfit_keras.models.quantization import QuantizationMixin
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
-class BidirectionalTextClassifier(keras.Model):
+class BidirectionalTextClassifier(QuantizationMixin, keras.Model):
     """The mean of a forward and a backward classifier's outputs.
 
     Source: Howard & Ruder 2018, section 3.3, "bidirectional language

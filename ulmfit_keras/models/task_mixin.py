@@ -5,6 +5,7 @@ import contextlib
 import keras
 
 from ulmfit_keras.models.presets import PresetMixin
+from ulmfit_keras.models.quantization import QuantizationMixin
 
 
 def is_preprocessed(x):
@@ -39,7 +40,7 @@ def check_vocabulary(backbone, preprocessor):
         )
 
 
-class TaskMixin(PresetMixin):
+class TaskMixin(QuantizationMixin, PresetMixin):
     """Lets any Keras data set feed a KerasHub task.
 
     Beyond KerasHub's own tasks it takes preprocessed batches, as a

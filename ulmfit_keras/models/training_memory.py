@@ -7,7 +7,8 @@ _ADVICE = (
     "StreamLanguageModel(chunk_size=128) computes the same softmax for 128 "
     "tokens at a time, num_sampled=2048 trains on 2,048 words at a time, and "
     "a TokenStream with fewer rows (batch_size) or shorter windows (bptt) "
-    "takes less of everything."
+    "takes less of everything. Load the model anew before: a step that broke "
+    "off may have taken its weights along, as it does on JAX."
 )
 _MESSAGES = (
     "RESOURCE_EXHAUSTED",  # JAX on a GPU

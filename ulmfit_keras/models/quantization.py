@@ -1,0 +1,24 @@
+"""Which weights of a model are quantized."""
+
+from ulmfit_keras.layers.reversible_embedding import ReversibleEmbedding
+
+
+class QuantizationMixin:
+    """Lets `quantize` change the word vectors alone."""
+
+    def quantize(self, mode=None, config=None):
+        """As `keras.Model.quantize`, for the word vectors.
+
+        They are most of what a file holds. Keras has no integer LSTM, and the
+        head of a classifier is small; besides, its precision is in no file.
+        `export.onnx_model` makes integers of the LSTMs, too.
+
+        Args:
+            mode: str, such as "int8". Defaults to None, that of `config`.
+            config: a quantization config of Keras. Defaults to None.
+        """
+        super().quantize(
+            mode,
+            config=config,
+            filters=lambda layer: isinstance(layer, ReversibleEmbedding),
+        )
