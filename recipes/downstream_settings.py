@@ -61,6 +61,15 @@ STAGE_3 = {
     "dbpedia": {"unfreezing": "all", "classifier_epochs": 8},
 }
 
+# By row: what takes the place of some of these for models without stage 2,
+# whose word vectors and LSTMs have farther to go.
+WITHOUT_STAGE_2 = {
+    "imdb-1000": {
+        "classifier_learning_rate": 0.06,
+        "classifier_dropout_multiplier": 0.3,
+    },
+}
+
 # By row: what recipes.classify_text gets where labels are guessed by words
 # first.
 GUESSED = {

@@ -41,6 +41,7 @@ from recipes import run_records
 from recipes.downstream_settings import GUESSED
 from recipes.downstream_settings import STAGE_2
 from recipes.downstream_settings import STAGE_3
+from recipes.downstream_settings import WITHOUT_STAGE_2
 
 METHODS = [
     "scratch",
@@ -152,6 +153,8 @@ def classify(output_dir, row, method, seed):
         return fastai_runs.classify(output_dir, row, seed)
     name = row.split("-")[0]
     options = GUESSED[row] if method == "guessed" else STAGE_3[row]
+    if method == "pretrained":
+        options = options | WITHOUT_STAGE_2.get(row, {})
     with tempfile.TemporaryDirectory() as folder:
         return run(
             "classify_text",

@@ -6,6 +6,7 @@ import pytest
 
 import ulmfit_keras as ulmfit
 from ulmfit_keras import data
+from ulmfit_keras import evaluation
 from ulmfit_keras import models
 from ulmfit_keras import text
 
@@ -82,6 +83,53 @@ def test_three_stages_learn(reviews, backwards):
     assert probabilities.shape == (3, 2)
     assert probabilities[0].argmax() == 1
     assert probabilities[1].argmax() == 0
+
+
+def test_exchanged_words_and_kept_vectors_help():
+    """Bits a character compare, since each unknown word is spelled in them."""
+    random = np.random.default_rng(0)
+
+    def sentences(nouns, count):
+        return [
+            f"The {random.choice(nouns)} was {random.choice(WORDS[:6])}"
+            for _ in range(count)
+        ]
+
+    options = {
+        "learning_rate": 0.02,
+        "batch_size": 4,
+        "bptt": 12,
+        "dropout_multiplier": 0.1,
+        "verbose": 0,
+    }
+    general = _language_model()
+    ulmfit.finetune_language_model(
+        general, sentences(["film"], 160), epochs=4, **options
+    )
+    known = list(general.preprocessor.tokenizer.vocabulary.tokens)
+    vectors, *lstms, bias = general.get_weights()
+    order = random.permutation(len(known))
+    texts = sentences(["film", "song", "tune"], 80)
+    unseen = sentences(["film", "song", "tune"], 40)
+
+    def bits(transfer_vocabulary=True, rows=slice(None)):
+        language_model = _language_model()
+        language_model.preprocessor.tokenizer.set_vocabulary(known)
+        language_model.set_weights([vectors[rows], *lstms, bias[rows]])
+        ulmfit.finetune_language_model(
+            language_model,
+            texts,
+            epochs=2,
+            transfer_vocabulary=transfer_vocabulary,
+            **options,
+        )
+        return evaluation.language_model_metrics(
+            language_model, unseen, batch_size=4
+        )["bits_per_character"]
+
+    exchanged = bits()
+    assert exchanged < bits(transfer_vocabulary=False) - 0.1
+    assert exchanged < bits(rows=order) - 0.1
 
 
 @pytest.mark.parametrize("problem_type", ["single_label", "multi_label"])
