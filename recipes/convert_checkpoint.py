@@ -4,6 +4,9 @@ Command:
     python -m recipes.convert_checkpoint --weights=wt103-fwd.pth \
         --itos=itos_wt103.pkl --output_dir=wt103
     python -m recipes.classify_text --preset=wt103/preset
+or, as awd-lstm-lm's own script saved them,
+    python -m recipes.convert_checkpoint --weights=WT2.pt \
+        --itos=corpus.….data --output_dir=wt2
 and back, for fastai's `load_pretrained` (needs torch):
     python -m recipes.convert_checkpoint --preset=wt103/preset \
         --output_dir=for_fastai
@@ -24,8 +27,16 @@ from recipes import common
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
-flags.DEFINE_string("weights", None, "State dict that torch.save wrote.")
-flags.DEFINE_string("itos", None, "Pickled list of the tokens of --weights.")
+flags.DEFINE_string(
+    "weights",
+    None,
+    "State dict that torch.save wrote, or what awd-lstm-lm's main.py saves.",
+)
+flags.DEFINE_string(
+    "itos",
+    None,
+    "Tokens of --weights, a pickled list or awd-lstm-lm's corpus.….data.",
+)
 flags.DEFINE_bool("backwards", False, "The model read texts from their end.")
 flags.DEFINE_list(
     "labels", None, "Names of the classes, if it is a classifier of fastai."

@@ -50,6 +50,15 @@ def test_arrays_are_transposed_and_biases_added(weights):
     assert found.hidden_dim == 6 and found.head == {}
 
 
+def test_weights_of_a_loss_are_left_out(weights):
+    expected = find_weights(weights, "a.pth")
+    parts = {"criterion.tail_bias": np.ones(2, np.float32)}
+    assert_equal(find_weights(weights | parts, "a.pth"), expected)
+    parts["criterion.tail_vectors"] = np.ones((2, 4), np.float32)
+    with pytest.warns(UserWarning, match="softmax in parts.*Received: a.pth"):
+        assert_equal(find_weights(weights | parts, "a.pth"), expected)
+
+
 def test_all_names_in_use_are_known(weights):
     expected = find_weights(weights, "a.pth")
     older = renamed(

@@ -65,6 +65,38 @@ def test_objects_of_fastai_are_refused_with_advice(write):
     assert "pickle.dump(list(vocabulary), file)" in str(error.value)
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    "words", [b"]", b"](K\1e", b"N", b"Va\n", b"cdata\nCorpus\n)\x81", None]
+)
+def test_words_of_a_corpus_must_be_texts(tmp_path, formats, legacy, words):
+    def made(name, **attributes):
+        state = formats.pickled_dict(attributes)[2:-1]
+        return b"cdata\n" + name + b"\n)\x81" + state + b"b"
+
+    attributes = {} if words is None else {"idx2word": words}
+    corpus = made(b"Corpus", dictionary=made(b"Dictionary", **attributes))
+    path, data = tmp_path / "corpus.data", b"\x80\2" + corpus + b"."
+    (formats.write_legacy if legacy else formats.write_zip)(path, data, {})
+    if words == b"]":
+        assert read_itos(path) == []
+        return
+    with pytest.raises(CheckpointError, match="plain list of texts.*Received"):
+        read_itos(path)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_attacks_in_a_corpus_are_refused_and_not_run(
+    tmp_path, formats, attacks, legacy
+):
+    path = tmp_path / "corpus.data"
+    for name, data in attacks.pickles.items():
+        (formats.write_legacy if legacy else formats.write_zip)(path, data, {})
+        with pytest.raises(CheckpointError, match="Received: "):
+            read_itos(path)
+        assert not attacks.marker.exists(), name
+
+
 @pytest.mark.parametrize("special", [FASTAI_1, FASTAI_2])
 def test_rows_follow_their_tokens(special):
     tokens = [*special, "the", "film"]

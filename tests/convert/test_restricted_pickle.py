@@ -13,9 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ulmfit_keras.convert import CheckpointError
-from ulmfit_keras.convert.restricted_pickle import list_object
-from ulmfit_keras.convert.restricted_pickle import ordered_dict
 from ulmfit_keras.convert.restricted_pickle import read_pickle
+from ulmfit_keras.convert.stand_ins import list_object
+from ulmfit_keras.convert.stand_ins import ordered_dict
 
 KNOWN = {
     "collections.OrderedDict": ordered_dict,

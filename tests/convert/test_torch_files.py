@@ -103,14 +103,14 @@ def test_pickled_modules_are_refused_with_what_to_do(tmp_path, zipped):
     torch = pytest.importorskip("torch")
     path = tmp_path / "model.pt"
     torch.save(
-        [torch.nn.LSTM(3, 2), None, None],
+        [torch.nn.Bilinear(3, 2, 2), None, None],
         path,
         _use_new_zipfile_serialization=zipped,
     )
     with pytest.raises(CheckpointError) as error:
         read_state_dict(path)
     assert "torch.save(model.state_dict(), path)" in str(error.value)
-    assert "'torch.nn.modules.rnn.LSTM'" in str(error.value)
+    assert "'torch.nn.modules.linear.Bilinear'" in str(error.value)
 
 
 @pytest.mark.parametrize("legacy", [False, True])

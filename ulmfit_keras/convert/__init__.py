@@ -4,8 +4,8 @@ from ulmfit_keras.convert.errors import CheckpointError
 from ulmfit_keras.convert.itos import read_itos
 from ulmfit_keras.convert.language_models import read_language_model
 from ulmfit_keras.convert.language_models import write_fastai
+from ulmfit_keras.convert.state_dicts import read_state_dict
 from ulmfit_keras.convert.text_classifiers import read_text_classifier
-from ulmfit_keras.convert.torch_files import read_state_dict
 
 __all__ = [
     "CheckpointError",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import warnings
 
 import numpy as np
 
@@ -20,6 +21,7 @@ _LSTM = re.compile(
 )
 _DECODER = re.compile(_PREFIX + r"decoder\.(weight|bias)")
 _HEAD = re.compile(r"(?:module\.)?1\.layers\.(.+)")
+_CRITERION = re.compile(r"criterion\.(.+)")
 _LSTM_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -97,10 +99,23 @@ class _Finder:
             self.put(lstm, part + (raw or ""), name, array)
         elif match := _DECODER.fullmatch(name):
             self.put(self.decoder, match[1], name, array)
+        elif match := _CRITERION.fullmatch(name):
+            self.pass_by(match[1])
         elif match := _HEAD.fullmatch(name):
             self.put(self.head, match[1], name, array)
         else:
             raise self.error(self.why_unknown(name), f"with {name!r:.100}")
+
+    def pass_by(self, name):
+        """Leave out a weight of awd-lstm-lm's loss."""
+        if name == "tail_vectors":
+            warnings.warn(
+                "The words' probabilities differ from those of the file until "
+                "the model is fine-tuned: it was trained with a softmax in "
+                "parts (awd-lstm-lm's, for more than 75,000 words), whose "
+                f"own weights are not kept. Received: {self.source}",
+                stacklevel=2,
+            )
 
     def why_unknown(self, name):
         if re.search(r"rnns\.\d+\..*linear\.", name):
@@ -212,8 +227,8 @@ class _Finder:
         shapes = {part: arrays[part].shape for part in _LSTM_PARTS}
         if shapes != expected:
             raise self.error(
-                f"LSTM {number} must have four gates and read {input_dim} "
-                f"numbers: shapes {expected}.",
+                f"LSTM {number} must have four gates (a GRU has three) and "
+                f"read {input_dim} numbers: shapes {expected}.",
                 f"with {shapes}",
             )
         return (

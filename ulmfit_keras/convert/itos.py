@@ -1,5 +1,6 @@
 """Lists of tokens of fastai and awd-lstm-lm, and our vocabularies."""
 
+import contextlib
 import io
 import pathlib
 import re
@@ -7,8 +8,11 @@ import re
 import numpy as np
 
 from ulmfit_keras.convert.errors import CheckpointError
-from ulmfit_keras.convert.restricted_pickle import list_object
 from ulmfit_keras.convert.restricted_pickle import read_pickle
+from ulmfit_keras.convert.stand_ins import Record
+from ulmfit_keras.convert.stand_ins import list_object
+from ulmfit_keras.convert.torch_files import is_torch_file
+from ulmfit_keras.convert.torch_files import open_torch_file
 from ulmfit_keras.text import SPECIAL_TOKENS
 from ulmfit_keras.text import Vocabulary
 from ulmfit_keras.text import transfer_vocabulary
@@ -16,7 +20,7 @@ from ulmfit_keras.text import transfer_vocabulary
 _ADVICE = (
     "Save the tokens as a plain list of texts, "
     "`pickle.dump(list(vocabulary), file)`; for a classifier of fastai 2 "
-    "`list(dls.vocab[0])`."
+    "`list(dls.vocab[0])`. Of awd-lstm-lm its own `corpus.….data` will do."
 )
 # What others call our special tokens: fastai 0.7 and the scripts released
 # with ULMFiT; awd-lstm-lm, which ends every line with one token.
@@ -47,7 +51,8 @@ def read_itos(path):
 
     Args:
         path: of a file that `pickle.dump` wrote: a list or tuple of str, or
-            a fastcore `L`.
+            a fastcore `L`; or of awd-lstm-lm's `corpus.….data`, which
+            `torch.save` wrote.
 
     Returns:
         A list of str, the token of each id.
@@ -62,9 +67,16 @@ def read_itos(path):
     read_itos("itos_wt103.pkl")[:2]  # ["xxunk", "xxpad"]
     ```
     """
-    file = io.BytesIO(pathlib.Path(path).read_bytes())
-    known = {"fastcore.foundation.L": list_object}
-    tokens = read_pickle(file, str(path), known, _ADVICE)
+    if is_torch_file(path):
+        with contextlib.closing(open_torch_file(path, _ADVICE)) as file:
+            tokens = file.content
+        for attribute in ("dictionary", "idx2word"):
+            if isinstance(tokens, Record):
+                tokens = tokens.attributes.get(attribute, tokens)
+    else:
+        file = io.BytesIO(pathlib.Path(path).read_bytes())
+        known = {"fastcore.foundation.L": list_object}
+        tokens = read_pickle(file, str(path), known, _ADVICE)
     if not isinstance(tokens, (list, tuple)):
         raise CheckpointError(
             f"A file of tokens must hold a list. {_ADVICE} "

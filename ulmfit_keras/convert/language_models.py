@@ -12,7 +12,7 @@ from ulmfit_keras.convert.errors import CheckpointError
 from ulmfit_keras.convert.itos import fastai_tokens
 from ulmfit_keras.convert.itos import read_itos
 from ulmfit_keras.convert.itos import vocabulary_of
-from ulmfit_keras.convert.torch_files import read_state_dict
+from ulmfit_keras.convert.state_dicts import read_state_dict
 from ulmfit_keras.models import DROPOUT_RATES
 from ulmfit_keras.models import AWDLSTMBackbone
 from ulmfit_keras.models import AWDLSTMCausalLM
@@ -73,12 +73,13 @@ def read_language_model(path, itos=None, backwards=False):
     No code of the files is run, and torch is not needed.
 
     Args:
-        path: of the weights, a state dict that `torch.save` wrote: from
+        path: of the weights, which `torch.save` wrote: a state dict from
             fastai 0.7, 1 or 2 (`learn.save`, `learn.save_encoder`, the
-            pretrained models) or from awd-lstm-lm. What is missing of the
-            bias of the logits starts at zero.
-        itos: the token of each id, a path of a pickled list or a list of str
-            (awd-lstm-lm: `corpus.dictionary.idx2word`). The rows of the
+            pretrained models), or from awd-lstm-lm a state dict, a model or
+            `[model, criterion, optimizer]`, as its own script saves them.
+            What is missing of the bias of the logits starts at zero.
+        itos: the token of each id, a path of a pickled list or of
+            awd-lstm-lm's `corpus.….data`, or a list of str. The rows of the
             weights then go in the order of our vocabulary: first our special
             tokens, the rows of those that the list lacks being the mean row,
             then the others in their order. Defaults to None: the ids are
@@ -88,7 +89,9 @@ def read_language_model(path, itos=None, backwards=False):
 
     Returns:
         An `AWDLSTMCausalLM`, with a preprocessor if `itos` is given, and
-        fastai's dropout rates for language models, since the file names none.
+        fastai's dropout rates for language models, whatever the file's were.
+        A `UserWarning` says so if it was trained with awd-lstm-lm's softmax
+        in parts, which this model does not have.
 
     Raises:
         CheckpointError: if a file holds anything besides plain data or is

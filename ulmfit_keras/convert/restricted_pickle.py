@@ -5,7 +5,7 @@ of its own follows the opcodes that `pickletools` lists. It imports nothing,
 and a name in a file is only a key of a table that the caller gives; a name
 that is not in the table is refused. What comes out is made of lists, dicts,
 tuples, texts, bytes and numbers, and of what the functions in the table make
-of these.
+of these. `stand_ins` holds such functions.
 """
 
 import pickletools
@@ -13,6 +13,8 @@ import struct
 import warnings
 
 from ulmfit_keras.convert.errors import CheckpointError
+from ulmfit_keras.convert.stand_ins import Record
+from ulmfit_keras.convert.stand_ins import pair_up
 
 _ARGUMENT_IS_VALUE = frozenset(
     "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT "
@@ -32,41 +34,6 @@ _DAMAGED = (
     RecursionError,
     struct.error,
 )
-
-
-def pair_up(target, pairs):
-    """Set the items of a dict whose keys are all plain.
-
-    Only plain keys, since the hash of a tuple that holds a tuple that holds
-    … ends the process.
-
-    Args:
-        target: dict.
-        pairs: iterable of (key, value).
-
-    Returns:
-        The dict.
-    """
-    for key, value in pairs:
-        if not isinstance(key, (str, bytes, int, float)):
-            raise TypeError(f"a key of type {type(key).__name__}")
-        target[key] = value
-    return target
-
-
-def ordered_dict(pairs=()):
-    """What `collections.OrderedDict` makes: a dict."""
-    return pair_up({}, pairs)
-
-
-def list_object():
-    """What `fastcore.foundation.L` starts as; its items are set later."""
-    return []
-
-
-def nothing(*_):
-    """In place of what is of no use here."""
-    return None
 
 
 def read_pickle(file, source, known, advice, persistent=None):
@@ -172,6 +139,8 @@ class _Machine:
 
     def extend_dict(self, values):
         target = self.stack[-1]
+        if isinstance(target, Record):
+            return  # the items of a defaultdict, which nobody needs
         if not isinstance(target, dict):
             raise TypeError("items for what is not a dict")
         pair_up(target, zip(values[::2], values[1::2], strict=True))
@@ -241,9 +210,16 @@ class _Machine:
 
     def build(self, _):
         # An OrderedDict's attributes and a NumPy dtype's are of no use here;
-        # only a fastcore L keeps its elements in this way.
+        # a record keeps them, and a fastcore L keeps its elements in them.
         (state,) = self.pop_last(1)
-        if isinstance(self.stack[-1], list):
+        target = self.stack[-1]
+        if isinstance(target, Record):
+            if not isinstance(state, dict):
+                raise TypeError(
+                    f"attributes of {target.class_name} that are not a dict"
+                )
+            target.attributes = state
+        elif isinstance(target, list):
             self.charge(state["items"])
             self.extend_list(state["items"])
 

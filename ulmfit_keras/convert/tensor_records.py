@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from ulmfit_keras.convert.restricted_pickle import list_object
-from ulmfit_keras.convert.restricted_pickle import nothing
-from ulmfit_keras.convert.restricted_pickle import ordered_dict
+from ulmfit_keras.convert.stand_ins import list_object
+from ulmfit_keras.convert.stand_ins import nothing
+from ulmfit_keras.convert.stand_ins import ordered_dict
 
 DTYPES = {
     "DoubleStorage": "f8",
@@ -57,6 +57,7 @@ def _tensor(storage, offset, shape, strides, *_):
 
 
 def _parameter(tensor, *_):
+    """A parameter or, before torch 0.4, a variable: what it holds."""
     return tensor
 
 
@@ -65,6 +66,8 @@ KNOWN = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_parameter": _parameter,
+    "torch.nn.parameter.Parameter": _parameter,
+    "torch.autograd.variable.Variable": _parameter,
     **{f"torch.{name}": dtype for name, dtype in DTYPES.items()},
     **{f"torch.cuda.{name}": dtype for name, dtype in DTYPES.items()},
     # What fastai's optimizers keep besides; no weights.

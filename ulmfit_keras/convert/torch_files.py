@@ -1,4 +1,4 @@
-"""Read the tensors of a file that `torch.save` wrote, without torch.
+"""The two formats of a file that `torch.save` wrote, read without torch.
 
 Both formats are read: the zip archive of torch 1.6 and later, and the row of
 pickles before it. No code of a file is run; see `restricted_pickle`.
@@ -14,32 +14,30 @@ import zipfile
 import numpy as np
 
 from ulmfit_keras.convert.errors import CheckpointError
+from ulmfit_keras.convert.module_records import CLASSES
 from ulmfit_keras.convert.restricted_pickle import read_pickle
 from ulmfit_keras.convert.tensor_records import DTYPES
 from ulmfit_keras.convert.tensor_records import KNOWN
 from ulmfit_keras.convert.tensor_records import Storage
-from ulmfit_keras.convert.tensor_records import Tensor
 
-_ADVICE = (
-    "Save a state dict, `torch.save(model.state_dict(), path)`, rather than a "
-    "model: `torch.load` it where its own code is at hand (awd-lstm-lm: "
-    "`model, criterion, optimizer = torch.load(path)`)."
-)
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+_ZIP_START = b"PK\x03\x04"
 
 
 class _File:
     """What both formats share.
 
     Attributes:
-        content: the object that was saved, tensors as `Tensor`.
+        content: the object that was saved, tensors as `Tensor`, objects of
+            the known classes as `Record`.
     """
 
     byte_order = "<"
 
-    def __init__(self, path):
+    def __init__(self, path, advice):
         self.path = path
+        self.advice = advice
         self.size = os.path.getsize(path)
         self.bytes_read = 0
         self.bytes_made = 0
@@ -54,11 +52,18 @@ class _File:
 
     def read_pickle(self, file):
         return read_pickle(
-            file, str(self.path), KNOWN, _ADVICE, persistent=self.storage
+            file,
+            str(self.path),
+            KNOWN | CLASSES,
+            self.advice,
+            persistent=self.stored,
         )
 
-    def storage(self, persistent_id):
-        """The storage that a pickle refers to."""
+    def stored(self, persistent_id):
+        """The storage that a pickle refers to, or the class."""
+        if len(persistent_id) == 4 and persistent_id[0] == "module":
+            # The older format adds the source code of each module's class.
+            return persistent_id[1]
         kind, dtype, key, _, size, *view = persistent_id
         if not (
             kind == "storage"
@@ -129,8 +134,8 @@ class _File:
 class _ZipFile(_File):
     """An archive with a pickle, `data.pkl`, and a part for each storage."""
 
-    def __init__(self, path):
-        super().__init__(path)
+    def __init__(self, path, advice):
+        super().__init__(path, advice)
         with self.damage_named():
             self.archive = zipfile.ZipFile(path)
         names = self.archive.namelist()
@@ -187,8 +192,8 @@ class _LegacyFile(_File):
     storages' keys; then of each storage its size (int64) and its numbers.
     """
 
-    def __init__(self, path):
-        super().__init__(path)
+    def __init__(self, path, advice):
+        super().__init__(path, advice)
         with open(path, "rb") as file:
             self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if self.read_pickle(self.data) != _LEGACY_MAGIC:
@@ -227,57 +232,36 @@ class _LegacyFile(_File):
         self.data.close()
 
 
-def _open(path):
+def open_torch_file(path, advice):
+    """Open a file that `torch.save` wrote.
+
+    Args:
+        path: of the file.
+        advice: str, a sentence that says which files can be read.
+
+    Returns:
+        A `_File`, to be closed after use.
+
+    Raises:
+        CheckpointError: if the file names anything that is not known, or is
+            damaged.
+        OSError: if it cannot be opened.
+    """
     with open(path, "rb") as file:
         start = file.read(4)
-    if start == b"PK\x03\x04":
-        return _ZipFile(path)
+    if start == _ZIP_START:
+        return _ZipFile(path, advice)
     if start[:1] == b"\x80":
-        return _LegacyFile(path)
+        return _LegacyFile(path, advice)
     raise CheckpointError(
         "A file of weights must be one that `torch.save` wrote. "
         f"Received: {path}, which starts with {start!r}"
     )
 
 
-def read_state_dict(path):
-    """Read the weights in a file of torch, without torch.
-
-    Args:
-        path: of a file that `torch.save` wrote, in its present or its older
-            format: a state dict, or a dict with one under `"model"`, as
-            fastai's `Learner.save` writes.
-
-    Returns:
-        A dict from names to NumPy arrays of the types in the file (bfloat16
-        as float32), in the order of the file.
-
-    Raises:
-        CheckpointError: if the file holds anything besides tensors and plain
-            data, such as a pickled model, or is damaged.
-        OSError: if it cannot be opened.
-
-    Example:
-
-    ```python
-    list(read_state_dict("wt103-fwd.pth"))[0]  # "0.encoder.weight"
-    ```
-    """
-    with contextlib.closing(_open(path)) as file:
-        tensors = file.content
-        if isinstance(tensors, dict) and "model" in tensors:
-            tensors = tensors["model"]
-        if not (
-            isinstance(tensors, dict)
-            and tensors
-            and all(
-                isinstance(name, str) and isinstance(tensor, Tensor)
-                for name, tensor in tensors.items()
-            )
-        ):
-            raise CheckpointError(
-                "A file of weights must hold a dict from names to tensors, or "
-                f'one under "model". {_ADVICE} Received: {path}, which holds '
-                f"a {type(tensors).__name__}"
-            )
-        return {name: file.array(tensor) for name, tensor in tensors.items()}
+def is_torch_file(path):
+    """Whether a file starts as `torch.save` has it, in either format."""
+    with open(path, "rb") as file:
+        start = file.read(32)
+    magic = _LEGACY_MAGIC.to_bytes(10, "little")
+    return start.startswith(_ZIP_START) or magic in start
