@@ -2,8 +2,7 @@
 
 Command:
     python -m recipes.prepare_corpus --train='wiki/train-*.txt.xz' \
-        --valid=wiki/valid.txt.xz --vocabulary_size=20000 --processes=2 \
-        --output_dir=corpus
+        --valid=wiki/valid.txt.xz --processes=2 --output_dir=corpus
 Hardware, minutes, result: see docs/RESULTS.md.
 
 Files are text in which a blank line ends a document, what WikiExtractor writes
@@ -19,6 +18,8 @@ Beam (`pip install -e ".[beam]"`), which writes the same bytes:
     python -m recipes.prepare_corpus --runner=DataflowRunner \
         --beam_options=project=P,region=R,temp_location=gs://B/tmp \
         --train='gs://B/wiki/*' --output_dir=gs://B/corpus
+Beam knows words only, no SentencePiece, and does not go on where a run was
+broken off but begins anew.
 """
 
 import json
@@ -42,7 +43,7 @@ flags.DEFINE_enum(
     "What kind of vocabulary to learn from the training files.",
 )
 flags.DEFINE_integer(
-    "vocabulary_size", 30_000, "Most tokens to learn.", lower_bound=9
+    "vocabulary_size", 20_000, "Most tokens to learn.", lower_bound=9
 )
 flags.DEFINE_integer(
     "min_count",

@@ -9,9 +9,13 @@ Hardware, minutes, result: see docs/RESULTS.md.
 
 With --max_minutes it stops in time, everything kept; the same command goes on
 from there, as it does after a crash, and ends with the weights of one unbroken
-run; once that is finished, the command tells its result again. With --preset it
-goes on from a finished model, on other text that was prepared with that
-model's --vocabulary. OUTPUT_DIR then holds the model (preset/),
+run; once that is finished, the command tells its result again. Each epoch, of
+--steps_per_checkpoint batches at most, ends with a checkpoint to go on from,
+and every so many with a validation. For the default model 100 batches take half
+a minute on two cores and a checkpoint half a second; ask for fewer where
+batches are fast or the model is large. With --preset it goes on from a finished
+model, on other text that was prepared with that model's --vocabulary.
+OUTPUT_DIR then holds the model (preset/),
 language_model_log.csv, samples.txt with a text by the model after each
 validation, tensorboard/ where TensorFlow is installed, and pretraining.json
 with the options and the result. The last line on stdout is one JSON object.
@@ -27,6 +31,7 @@ from absl import flags
 
 from recipes import common
 from recipes import run_records
+from recipes.epochs import cut_into_epochs
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
@@ -75,7 +80,13 @@ flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
 flags.DEFINE_integer(
     "steps_per_validation",
     1000,
-    "Most batches between two validations, and between two checkpoints.",
+    "Most batches between two validations.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "steps_per_checkpoint",
+    100,
+    "Most batches in an epoch, at whose end a run can be broken off.",
     lower_bound=1,
 )
 flags.DEFINE_string(
@@ -85,7 +96,7 @@ flags.DEFINE_string(
 )
 
 SIZES = ("embedding_dim", "hidden_dim", "num_layers")
-# Options that do not say which model is trained.
+# Options that do not say which model is trained, nor in which epochs.
 INDIFFERENT = {"corpus", "max_minutes", "prompt", "output_dir", "backend"}
 
 
@@ -101,7 +112,7 @@ def decisive_options(*splits):
     ]
     digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()
     options = run_records.recipe_options(but=INDIFFERENT)
-    return options | {"corpus": digest[:16]}
+    return options | {"corpus_sha256": digest[:16]}
 
 
 def check_run(output_dir, record, options):
@@ -169,13 +180,20 @@ def load_language_model(corpus):
     return language_model
 
 
-def write_sample(language_model, path, logs):
-    """Append a text by the model to a file, unless it has diverged."""
-    if not math.isfinite(logs["val_perplexity"]):
+def write_sample(language_model, path, epoch, logs):
+    """Append a text by the model to a file after a validation.
+
+    Not if it has diverged.
+    """
+    perplexity = logs.get("val_perplexity", math.nan)
+    if not math.isfinite(perplexity):
         return
+    # By the epoch: however often training was broken off, the text is the same.
+    seed = [FLAGS.seed + epoch, 0]
+    language_model.sampler.seed_generator.state.assign(seed)
     (sample,) = language_model.generate([FLAGS.prompt], max_length=50)
     with open(path, "a", encoding="utf-8") as file:
-        file.write(f"perplexity {logs['val_perplexity']:.1f}: {sample}\n")
+        file.write(f"perplexity {perplexity:.1f}: {sample}\n")
 
 
 def main(_):
@@ -216,16 +234,18 @@ def main(_):
     language_model.compile(
         sampler=keras_hub.samplers.TopPSampler(p=0.8, seed=FLAGS.seed)
     )
-    # Validations as far from each other as they may be, but evenly, so that
-    # the last of them ends with the passes.
-    steps = math.ceil(FLAGS.passes * stream.steps)
-    epochs = math.ceil(steps / FLAGS.steps_per_validation)
-    stream.steps_per_epoch = math.ceil(steps / epochs)
+    epochs = cut_into_epochs(
+        math.ceil(FLAGS.passes * stream.steps),
+        FLAGS.steps_per_validation,
+        FLAGS.steps_per_checkpoint,
+    )
+    stream.steps_per_epoch = epochs.steps
     print(
         f"{len(corpus):,} training and {len(valid):,} validation tokens, "
         f"{len(corpus.vocabulary):,} words, "
         f"{language_model.count_params():,} parameters, "
-        f"{epochs} epochs of {len(stream):,} batches"
+        f"{epochs.count:,} epochs of {epochs.steps:,} batches, "
+        f"{epochs.count // epochs.per_validation:,} validations"
     )
     trainer = models.StreamLanguageModel(
         language_model,
@@ -237,7 +257,7 @@ def main(_):
     trainer.compile(
         optimizers.FusedAdam(
             schedules.SlantedTriangular(
-                FLAGS.learning_rate, epochs * len(stream)
+                FLAGS.learning_rate, epochs.count * epochs.steps
             ),
             beta_1=0.8,
             beta_2=0.99,
@@ -257,7 +277,7 @@ def main(_):
         }
 
     def finish(epoch, logs):
-        if epoch + 1 < epochs or trainer.stop_training:
+        if epoch + 1 < epochs.count or trainer.stop_training:
             return
         language_model.save_to_preset(output_dir / "preset")
         models.store_as_float16(output_dir / "preset")
@@ -270,15 +290,19 @@ def main(_):
     resumable = callbacks.ResumableTraining(
         output_dir / "unfinished", data=stream, max_minutes=FLAGS.max_minutes
     )
+    columns = ["loss", "perplexity", "val_loss", "val_perplexity"]
+    if trainer.num_sampled:
+        columns.remove("perplexity")  # which only the exact softmax has
     history = trainer.fit(
         stream,
-        epochs=epochs,
+        epochs=epochs.count,
         validation_data=validation,
+        validation_freq=epochs.per_validation,
         callbacks=[
-            *training.logs(output_dir, "language model", append=True),
+            *training.logs(output_dir, "language model", columns),
             keras.callbacks.LambdaCallback(
                 on_epoch_end=lambda epoch, logs: write_sample(
-                    language_model, output_dir / "samples.txt", logs
+                    language_model, output_dir / "samples.txt", epoch, logs
                 )
             ),
             keras.callbacks.TerminateOnNaN(),
@@ -294,7 +318,8 @@ def main(_):
             "with a lower --learning_rate, or in float32. "
             f"Received: --learning_rate={FLAGS.learning_rate}"
         )
-    perplexity = history.history["val_perplexity"][-1]
+    # None before the first validation.
+    perplexity = history.history.get("val_perplexity", [None])[-1]
     print(json.dumps(record.get("result") or result(False, perplexity)))
 
 

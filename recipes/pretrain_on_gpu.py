@@ -1,9 +1,10 @@
 """Pretrain on a machine that is lent for minutes and reaches no network.
 
 Command (docs/DEVELOPERS.md has all that belong to it):
-    python3 -m recipes.pretrain_on_gpu --work_dir=/tmp/base --minutes=9 \
+    python3 -m recipes.pretrain_on_gpu --work_dir=WORK --minutes=9 \
         --parcels=parcels --wheels=wheels --output_dir=out -- \
-        --embedding_dim=400 --hidden_dim=1152 --num_layers=3 --passes=3
+        --embedding_dim=400 --hidden_dim=1152 --num_layers=3 --passes=3 \
+        --steps_per_checkpoint=300
 Hardware, minutes, result: tried on the CPU with a small model; no GPU yet.
 
 Call it as often as it takes. It keeps the parcels of the corpus that each
@@ -11,8 +12,9 @@ call brings, and when it has them all pretrains in slices of --minutes; what
 stands after -- goes to recipes.pretrain_language_model. In the end OUTPUT_DIR
 holds the preset in parcels, the log and the samples, and another call brings
 them again. --backwards, before the --, trains the other direction on the same
-corpus, in a folder of its own. The machine needs Python with JAX, absl and
-h5py; all else comes as wheels. The last line on stdout is one JSON object.
+corpus, in a folder of its own in WORK; give it an OUTPUT_DIR of its own, too.
+The machine needs Python with JAX, absl and h5py; all else comes as wheels. The
+last line on stdout is one JSON object.
 """
 
 import json
@@ -71,16 +73,20 @@ def keep_parcels(brought, work_dir):
 
 def install(wheels, work_dir):
     """Install wheels into a folder of their own."""
+    unfinished = work_dir / "site.part"
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-index"]
-    command += ["--no-deps", "--target", str(work_dir / "site")]
+    command += ["--no-deps", "--target", str(unfinished)]
     paths = [str(path) for path in sorted(pathlib.Path(wheels).glob("*"))]
     if not paths:
         raise FileNotFoundError(
             f"--wheels must be a folder with packages. Received: {wheels}, "
             "in which there are none"
         )
-    command += paths
-    subprocess.run(command, check=True)
+    # pip leaves alone what a call that was killed has brought so far.
+    shutil.rmtree(unfinished, ignore_errors=True)
+    subprocess.run(command + paths, check=True)
+    # Under its name only when it is whole.
+    unfinished.rename(work_dir / "site")
 
 
 def pretrain(work_dir, run_dir, minutes, options):
@@ -132,7 +138,8 @@ def main(arguments):
     output_dir = pathlib.Path(FLAGS.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     for name in ("language_model_log.csv", "samples.txt"):
-        shutil.copy(run_dir / name, output_dir)
+        if (run_dir / name).exists():  # a sample comes after a validation
+            shutil.copy(run_dir / name, output_dir)
     if result["finished"]:
         parcels.pack(run_dir / "preset", output_dir, FLAGS.mib)
     print(json.dumps(result))

@@ -1,7 +1,7 @@
 """The stages of ULMFiT by a recipe's options."""
 
 import contextlib
-import importlib.util
+import importlib
 import sys
 
 from absl import flags
@@ -241,25 +241,45 @@ def stage_name(kind, language_model):
     return f"{'backward ' * language_model.backbone.backwards}{kind}"
 
 
-def logs(output_dir, name, append=False):
+def logs(output_dir, name, columns=None):
     """Callbacks that log to a table and, if it is there, to TensorBoard.
 
     Args:
         output_dir: `pathlib.Path`.
         name: of what is trained.
-        append: go on with the table of an earlier call.
+        columns: list of str, what to log, and go on with the table of an
+            earlier call; an epoch without a validation has "NA" for its
+            figures. Defaults to a new table of what the first epoch has.
     """
     import keras
 
     name = name.replace(" ", "_")
-    callbacks = [
-        keras.callbacks.CSVLogger(output_dir / f"{name}_log.csv", append=append)
-    ]
+    table = keras.callbacks.CSVLogger(
+        output_dir / f"{name}_log.csv", append=columns is not None
+    )
+    callbacks = [table]
+    if columns is not None:
+        # Keras goes by the first epoch of a call, which may lack a validation.
+        callbacks.append(
+            keras.callbacks.LambdaCallback(
+                on_train_begin=lambda logs: setattr(table, "keys", columns)
+            )
+        )
     # Keras' callback needs both.
-    if all(map(importlib.util.find_spec, ("tensorflow", "tensorboard"))):
+    if _can_import("tensorboard", "tensorflow"):
         callbacks.append(
             keras.callbacks.TensorBoard(
                 output_dir / "tensorboard" / name, write_graph=False
             )
         )
     return callbacks
+
+
+def _can_import(*names):
+    """Whether modules are there and work; a broken one is found as well."""
+    try:
+        for name in names:
+            importlib.import_module(name)
+    except ImportError:
+        return False
+    return True

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -449,6 +450,37 @@ def test_a_shard_that_was_removed_is_told(tmp_path):
     (folder / shard).unlink()
     with pytest.raises(DataError, match=f"Received: no {shard}"):
         prepare_corpus(folder, [tmp_path / "a.txt"], verbose=False)
-    (folder / "manifest.json").write_text("{")
-    with pytest.raises(DataError, match="manifest.json is damaged"):
-        TokenShards(folder)
+    for content in "{", "{}", "null":
+        (folder / "manifest.json").write_text(content)
+        with pytest.raises(DataError, match="manifest.json is damaged"):
+            TokenShards(folder)
+
+
+def test_progress_is_shown_on_demand(tmp_path, capsys):
+    path = _write(tmp_path / "a.txt", DOCUMENTS)
+    _prepare(tmp_path / "silent", [path])
+    assert capsys.readouterr().out == ""
+    _prepare(tmp_path / "verbose", [path], verbose=True)
+    shown = capsys.readouterr().out
+    titles = (
+        "Looking at the files",
+        "Cutting 'train' into words",
+        "Counting words",
+        "Counting the tokens of 'train'",
+        "Writing the shards of 'train'",
+    )
+    places = [shown.index(title) for title in titles]
+    assert places == sorted(places)
+    # Every bar comes to its end.
+    for bar in re.split("|".join(titles), shown)[1:]:
+        done, total = re.findall(r"(\d+)/(\d+)", bar)[-1]
+        assert done == total
+
+
+def test_a_vocabulary_that_was_removed_is_told(tmp_path):
+    (tmp_path / "a.txt").write_text("one two\n\nthree\n")
+    folder = tmp_path / "corpus"
+    prepare_corpus(folder, tmp_path / "a.txt", verbose=False)
+    (folder / "vocabulary.txt").unlink()
+    with pytest.raises(DataError, match="Received: no vocabulary.txt"):
+        prepare_corpus(folder, [tmp_path / "a.txt"], verbose=False)

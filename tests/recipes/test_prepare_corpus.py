@@ -53,6 +53,27 @@ def test_patterns_become_shards(files, presets, run_recipe):
     assert vocabulary.tokens[-4:] == tuple("and , . !".split())
 
 
+def test_beam_writes_the_same_corpus(files, run_recipe):
+    pytest.importorskip("apache_beam")
+    options = {"train": files / "train-*.txt", "min_count": 1}
+    local, on_beam = (
+        run_recipe(
+            "prepare_corpus", **options, **more, output_dir=files / name
+        ).summary
+        for name, more in (
+            ("local", {}),
+            ("beam", {"runner": "DirectRunner"}),
+        )
+    )
+    assert local.pop("seconds") >= 0 and on_beam.pop("seconds") >= 0
+    assert on_beam == local
+    written = [
+        {path.name: path.read_bytes() for path in (files / name).iterdir()}
+        for name in ("local", "beam")
+    ]
+    assert written[0] == written[1]
+
+
 def test_wrong_files_end_in_a_message(files, run_recipe):
     run = run_recipe(
         "prepare_corpus", train=files / "*.csv", output_dir=files / "out"

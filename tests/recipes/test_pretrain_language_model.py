@@ -19,7 +19,8 @@ SETTINGS = {
     "passes": 2,
     "batch_size": 4,
     "bptt": 10,
-    "steps_per_validation": 20,
+    "steps_per_validation": 24,
+    "steps_per_checkpoint": 9,
     "dropout_multiplier": 0.5,
     "num_sampled": 20,
 }
@@ -56,20 +57,30 @@ def pretrain(pretrain_by):
     return run
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-def test_slices_give_the_model_of_one_run(tmp_path, pretrain, backwards):
-    whole = pretrain(tmp_path / "whole", backwards=backwards)
+# Of the exact softmax and of a sampled one, which has no perplexity.
+@pytest.mark.parametrize(
+    "options", [{"backwards": False}, {"backwards": True, "num_sampled": 5}]
+)
+def test_slices_give_the_model_of_one_run(tmp_path, pretrain, options):
+    backwards = options["backwards"]
+    whole = pretrain(tmp_path / "whole", **options)
     assert whole["finished"]
-    slices = 0
+    perplexities = []
     while True:
-        summary = pretrain(
-            tmp_path / "slices", backwards=backwards, max_minutes=0
-        )
-        slices += 1
+        summary = pretrain(tmp_path / "slices", **options, max_minutes=0)
+        perplexities.append(summary["perplexity"])
         if summary["finished"]:
             break
         assert not (tmp_path / "slices" / "preset").exists()
-    assert slices > 2
+    # Each slice is an epoch, and only every third one ends with a validation.
+    assert perplexities[:2] == [None, None]
+    assert perplexities[2] == perplexities[4] != perplexities[5]
+    assert len(perplexities) == 9
+    for name in ("language_model_log.csv", "samples.txt"):
+        one, other = (
+            (tmp_path / run / name).read_text() for run in ("whole", "slices")
+        )
+        assert one == other
     assert summary["perplexity"] == whole["perplexity"]
     first, second = (
         models.AWDLSTMCausalLM.from_preset(tmp_path / name / "preset")
@@ -85,15 +96,22 @@ def test_what_a_run_leaves_behind(tmp_path, corpus, pretrain):
     assert summary["backend"] == keras.backend.backend()
     with open(tmp_path / "language_model_log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    perplexities = [float(row["val_perplexity"]) for row in rows]
+    assert all(float(row["perplexity"]) > 1 for row in rows)
+    logged = [row["val_perplexity"] for row in rows]
+    perplexities = [float(value) for value in logged if value != "NA"]
     assert perplexities[-1] < perplexities[0]
+    assert logged[-1] != "NA"
     assert perplexities[-1] == pytest.approx(summary["perplexity"])
     samples = (tmp_path / "samples.txt").read_text().splitlines()
-    assert len(samples) == len(rows)
+    assert len(samples) == len(perplexities)
     # Two passes, not the next multiple of the steps between validations.
     steps = 2 * data.TokenStream(data.TokenShards(corpus), 4, 10).steps
-    assert len(rows) == -(-steps // 20)
+    assert len(perplexities) == -(-steps // 24)
     assert steps <= summary["tokens_seen"] / 40 < steps + len(rows)
+    if summary["backend"] == "tensorflow":  # then TensorBoard is there, too
+        folder = tmp_path / "tensorboard" / "language_model" / "validation"
+        (events,) = folder.iterdir()
+        assert events.read_bytes().count(b"epoch_perplexity") == len(samples)
 
 
 def test_a_finished_model_goes_on_from_its_weights(
@@ -163,6 +181,8 @@ def test_an_unfinished_run_goes_on_with_its_own_options_only(
 ):
     sizes = {"embedding_dim": 6, "hidden_dim": 8}
     assert not pretrain(tmp_path, max_minutes=0)["finished"]
+    run = pretrain_by(tmp_path, **sizes, steps_per_checkpoint=8)
+    _assert_message(run, "--steps_per_checkpoint=8 in place of 9$")
     run = pretrain_by(tmp_path, **sizes, learning_rate=0.5, backwards=True)
     _assert_message(run, "Give the same ones.*--backwards=True in place of F")
     assert "--learning_rate=0.5 in place of 0.01" in run.stderr
@@ -170,7 +190,7 @@ def test_an_unfinished_run_goes_on_with_its_own_options_only(
         lambda random: " ".join(random.choice(SENTENCES, 3)), train=39, valid=10
     )
     run = pretrain_by(tmp_path, **sizes, corpus=other)
-    _assert_message(run, "Received: --corpus=")
+    _assert_message(run, "Received: --corpus_sha256=")
 
 
 def test_training_that_diverges_leaves_no_model(tmp_path, pretrain_by):
@@ -185,6 +205,7 @@ def test_training_that_diverges_leaves_no_model(tmp_path, pretrain_by):
         ({"corpus": "missing"}, "missing must be a folder that recipes.prep"),
         ({"batch_size": 0}, "--batch_size"),
         ({"steps_per_validation": 0}, "--steps_per_validation"),
+        ({"steps_per_checkpoint": 0}, "--steps_per_checkpoint"),
         ({"num_layers": 0}, "--num_layers"),
         ({"learning_rate": -1}, "--learning_rate=-1.*above 0"),
         ({"dropout_multiplier": 9}, "below 1. Received.*multiplier=9"),

@@ -1,6 +1,7 @@
 """A corpus is carried to a machine in parts, and a preset comes back."""
 
 import json
+import zipfile
 
 import keras
 import numpy as np
@@ -16,6 +17,7 @@ SIZES = [
     "--bptt=10",
     "--num_sampled=20",
     "--steps_per_validation=12",
+    "--steps_per_checkpoint=6",
     "--passes=1",
 ]
 
@@ -69,6 +71,37 @@ def test_corpus_there_and_preset_back(tmp_path, corpus, run_recipe):
     parcels.unpack(tmp_path / "out", tmp_path / "preset")
     language_model = models.AWDLSTMCausalLM.from_preset(tmp_path / "preset")
     assert language_model.count_params() == summary["parameters"]
+
+
+def test_wheels_are_installed_as_a_whole(tmp_path, run_recipe):
+    wheels, work_dir = tmp_path / "wheels", tmp_path / "work"
+    wheels.mkdir()
+    name = "tiny_package-1.0"
+    described = "Name: tiny-package\nVersion: 1.0\n"
+    with zipfile.ZipFile(wheels / f"{name}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny_package/__init__.py", "whole = True\n")
+        for file, text in {
+            "METADATA": f"Metadata-Version: 2.1\n{described}",
+            "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"
+            "Tag: py3-none-any\n",
+            "RECORD": "",
+        }.items():
+            wheel.writestr(f"{name}.dist-info/{file}", text)
+    # What a call that was killed has left: pip would not replace it.
+    left = work_dir / "site.part" / "tiny_package"
+    left.mkdir(parents=True)
+    (left / "__init__.py").write_text("whole = ")
+
+    def call():
+        return run_recipe("pretrain_on_gpu", work_dir=work_dir, wheels=wheels)
+
+    assert not call().summary["finished"]
+    installed = work_dir / "site" / "tiny_package" / "__init__.py"
+    assert installed.read_text() == "whole = True\n"
+    assert not (work_dir / "site.part").exists()
+    # Once only.
+    installed.write_text("")
+    assert call().code == 0 and installed.read_text() == ""
 
 
 @pytest.mark.parametrize("option", ["--backwards=true", "--nobackwards"])

@@ -242,14 +242,15 @@ def _read_manifest(folder):
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        version = manifest["format_version"]
+    except (ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"{path} is damaged. {_ANEW} Received: {error}"
+            f"{path} is damaged. {_ANEW} Received: {error!r}"
         ) from error
-    if manifest["format_version"] != MANIFEST_VERSION:
+    if version != MANIFEST_VERSION:
         raise DataError(
             f"{path} must have the format version {MANIFEST_VERSION}. Prepare "
             "the corpus anew with this version of ulmfit_keras. Received: "
-            f"{manifest['format_version']!r}"
+            f"{version!r}"
         )
     return manifest
