@@ -63,6 +63,19 @@ def test_all_figures_add_up(random_language_model):
     assert metrics["bits_per_character"] == pytest.approx(
         (nats / math.log(2) + spelling) / characters, rel=1e-4
     )
+    assert metrics["spelled_word_perplexity"] == pytest.approx(
+        math.exp((nats + spelling * math.log(2)) / 11), rel=1e-4
+    )
+
+
+def test_one_endless_word_has_no_perplexity(random_language_model):
+    ideographs = "".join(map(chr, range(0x4E00, 0x4E00 + 2000)))
+    metrics = evaluation.language_model_metrics(
+        random_language_model(WORDS), [ideographs], 1
+    )
+    assert metrics["word_perplexity"] == math.inf
+    assert metrics["spelled_word_perplexity"] == math.inf
+    assert math.isfinite(metrics["bits_per_character"])
 
 
 def test_windows_and_chunks_change_nothing(random_language_model):
@@ -162,6 +175,9 @@ def test_wikitext_is_divided_by_its_own_words(
     bits = spelled_by_hand(unknown, letters)
     assert metrics["spelled_word_perplexity"] == pytest.approx(
         math.exp((nats + bits * math.log(2)) / 29), rel=1e-3
+    )
+    assert metrics["bits_per_character"] == pytest.approx(
+        (nats / math.log(2) + bits) / metrics["characters"], rel=1e-3
     )
 
 

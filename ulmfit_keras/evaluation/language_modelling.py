@@ -30,7 +30,9 @@ def language_model_metrics(
         `words` (between white space), `tokens` (those predicted, marks such
         as `xxmaj` included), `unknown_share` of the tokens, `perplexity` (of
         a token), `word_perplexity` (e to the nats of all tokens over the
-        number of words; unknown words count as `xxunk`) and
+        number of words; unknown words count as `xxunk`),
+        `spelled_word_perplexity` (the same, unknown words spelled; both
+        infinite where a text without white space is one endless word) and
         `bits_per_character`.
 
     Raises:
@@ -75,7 +77,7 @@ def language_model_metrics(
     letters = set()
     for content in words:
         letters.update(*content)
-    spelling = spelling_bits(unknown, len(letters))
+    spelled_nats = nats + math.log(2) * spelling_bits(unknown, len(letters))
     return {
         "documents": len(texts),
         "characters": characters,
@@ -83,9 +85,18 @@ def language_model_metrics(
         "tokens": stream.num_targets,
         "unknown_share": len(unknown) / stream.num_targets,
         "perplexity": perplexity,
-        "word_perplexity": math.exp(nats / max(num_words, 1)),
-        "bits_per_character": (nats / math.log(2) + spelling) / characters,
+        "word_perplexity": _perplexity(nats, num_words),
+        "spelled_word_perplexity": _perplexity(spelled_nats, num_words),
+        "bits_per_character": spelled_nats / math.log(2) / characters,
     }
+
+
+def _perplexity(nats, words):
+    # Without white space a text is one word, however long it is.
+    try:
+        return math.exp(nats / max(words, 1))
+    except OverflowError:
+        return math.inf
 
 
 def spelling_bits(words, num_letters):

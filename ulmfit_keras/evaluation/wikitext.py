@@ -27,11 +27,12 @@ def wikitext_metrics(language_model, content, **kwargs):
         **kwargs: see `language_model_metrics`.
 
     Returns:
-        A dict: `words` (WikiText's, `<eos>` included), `tokens` (the
+        A dict: `words` (WikiText's, `<eos>` included), `characters` (see
+        `language_model_metrics`; the marks removed), `tokens` (the
         model's), `unknown_share` of these (what the model does not know and
-        WikiText does), and the perplexities of a word
-        `word_perplexity` (unknown words count as `xxunk`) and
-        `spelled_word_perplexity`.
+        WikiText does), the perplexities of a word `word_perplexity` (unknown
+        words count as `xxunk`) and `spelled_word_perplexity`, and
+        `bits_per_character`.
 
     Raises:
         ValueError: if the content is not WikiText.
@@ -50,10 +51,12 @@ def wikitext_metrics(language_model, content, **kwargs):
     bits = metrics["characters"] * metrics["bits_per_character"]
     return {
         "words": words,
+        "characters": metrics["characters"],
         "tokens": metrics["tokens"],
         "unknown_share": metrics["unknown_share"],
         "word_perplexity": math.exp(nats / words),
         "spelled_word_perplexity": 2 ** (bits / words),
+        "bits_per_character": metrics["bits_per_character"],
     }
 
 
