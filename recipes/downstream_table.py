@@ -26,6 +26,7 @@ on stdout is one JSON object, of the errors of all seeds by row and method.
 """
 
 import json
+import re
 import shlex
 import statistics
 import sys
@@ -90,6 +91,12 @@ flags.register_multi_flags_validator(
     ),
     f"--method=guessed is for --row={', '.join(GUESSED)} only",
 )
+flags.register_validator(
+    "options",
+    lambda options: not re.search(r"(^|\s)--(lm_|num_sampled)", options),
+    "those of stage 2 are in recipes/downstream_settings.py; give only options "
+    "of stage 3 and of the tables",
+)
 
 
 def run(recipe, *more, **options):
@@ -117,12 +124,22 @@ def untrained_preset(output_dir):
     return path
 
 
+def stage_2_path(output_dir, name, option):
+    """The file of a stage 2 that is through."""
+    return output_dir / "runs" / f"{name}-stage_2-{DIRECTIONS[option]}.json"
+
+
+def stage_2_options(option):
+    """Our options that decide on a stage 2."""
+    return {option: FLAGS[option].value, "dtype": FLAGS.dtype}
+
+
 def finetuned_preset(output_dir, name, option):
     """A preset after stage 2 on a set; its path."""
-    name_of_run = f"{name}-stage_2-{DIRECTIONS[option]}"
-    folder = output_dir / "language_models" / name_of_run
+    path = stage_2_path(output_dir, name, option)
+    folder = output_dir / "language_models" / path.stem
     run_records.kept(
-        output_dir / "runs" / f"{name_of_run}.json",
+        path,
         lambda: run(
             "finetune_language_model",
             train=name,
@@ -130,9 +147,16 @@ def finetuned_preset(output_dir, name, option):
             output_dir=folder,
             **STAGE_2[name],
         ),
-        {option: FLAGS[option].value, "dtype": FLAGS.dtype},
+        stage_2_options(option),
     )
     return folder / "preset"
+
+
+def directions(method):
+    """The options that name the language models which a method fine-tunes."""
+    if method in ("scratch", "pretrained", "fastai"):
+        return []
+    return list(DIRECTIONS)[: 2 if method in BOTH_DIRECTIONS else 1]
 
 
 def presets(output_dir, method, name):
@@ -141,9 +165,9 @@ def presets(output_dir, method, name):
         return {"preset": untrained_preset(output_dir)}
     if method == "pretrained":
         return {"preset": FLAGS.preset}
-    options = list(DIRECTIONS)[: 2 if method in BOTH_DIRECTIONS else 1]
     return {
-        option: finetuned_preset(output_dir, name, option) for option in options
+        option: finetuned_preset(output_dir, name, option)
+        for option in directions(method)
     }
 
 
@@ -195,6 +219,11 @@ def check_kept_runs(output_dir):
     """Find runs of other options before hours go by."""
     for row in FLAGS.row:
         for program in map(program_of, FLAGS.method):
+            for option in directions(program):
+                run_records.check_kept(
+                    stage_2_path(output_dir, row.split("-")[0], option),
+                    stage_2_options(option),
+                )
             for seed in range(FLAGS.seeds):
                 run_records.check_kept(
                     run_path(output_dir, row, program, seed),

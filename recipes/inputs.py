@@ -17,6 +17,8 @@ def corpus_files(patterns):
     found = []
     for pattern in patterns:
         paths = sorted(filter(os.path.isfile, glob.glob(pattern)))
+        if os.path.isfile(pattern):  # brackets may be part of its name
+            paths = [pattern]
         if not paths:
             raise DataError(
                 f"{pattern} must name files. Received: none that match"
@@ -79,7 +81,7 @@ def _read_all():
     public = FLAGS.train in data.PUBLIC_SETS
     if FLAGS.train is not None and FLAGS.data_dir is not None:
         public = not os.path.isfile(FLAGS.train)
-    elif public and os.path.exists(FLAGS.train):
+    elif public and _may_be_table(FLAGS.train):
         raise ValueError(
             f"--train={FLAGS.train} names a public set and a table here. Give "
             f"--train=./{FLAGS.train} for the one here, or --data_dir, the "
@@ -109,6 +111,11 @@ def _read_all():
         if os.path.realpath(table.source) not in read
     ]
     return tables, unread
+
+
+def _may_be_table(path):
+    """Whether a path is a file, or a folder with one of texts for a class."""
+    return os.path.isfile(path) or bool(glob.glob(f"{path}/*/*.txt"))
 
 
 def _check_options(public):

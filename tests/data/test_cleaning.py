@@ -112,7 +112,9 @@ def test_dropped_rows_are_named():
 def test_comparable_texts():
     assert comparable(" Straße\n1") == comparable("STRASSE 1")
     assert comparable("a b") != comparable("ab")
-    assert comparable(join_fields(["A", "b"])) == "a b"
+    one, other = join_fields(["Python", "b"]), join_fields(["python b", ""])
+    assert comparable(one) != comparable(other)  # parted at another place
+    assert comparable(one) == comparable(join_fields(["PYTHON", "B "]))
     assert comparable(join_fields(["", "  "])) == ""
 
 

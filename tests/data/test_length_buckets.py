@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -272,13 +273,15 @@ def test_restore_refuses_what_it_cannot_do():
 
 @settings(deadline=None)
 @given(
-    lengths=st.lists(st.integers(1, 60), min_size=4, max_size=60),
-    batch_size=st.integers(3, 9),
+    lengths=st.lists(
+        st.sampled_from([1, 10, 60, 300]), min_size=2, max_size=60
+    ),
+    batch_size=st.integers(2, 9),
     seed=st.integers(0, 99),
 )
+@example([1] + [300] * 50, 32, 0)
+@example([5, 5, 300], 32, 0)
 def test_no_document_is_trained_on_alone(lengths, batch_size, seed):
-    # Without a bucket of a lone short document, which none can join.
-    lengths = [1, 1, 1, *lengths]
     batches = LengthBuckets(
         documents_of(lengths),
         batch_size=batch_size,
@@ -287,7 +290,12 @@ def test_no_document_is_trained_on_alone(lengths, batch_size, seed):
         seed=seed,
     )
     rows = [len(batch) for batch in rows_of(batches)]
+    assert sum(rows) == len(lengths) and max(rows) <= batch_size
+    # Two can be full of three documents, and of more that are long.
     assert min(rows) > 1 or max(rows) == 2
+    assert len(batches) == len(rows)
+    batches.on_epoch_end()
+    assert len(batches) == len(rows)  # the steps of a schedule
 
 
 def test_a_document_too_long_for_two_is_still_joined():

@@ -107,6 +107,8 @@ def test_balanced_weights_give_classes_equal_say():
 def test_a_table_without_labels_is_told():
     with pytest.raises(DataError, match="must have labels"):
         label_names(TextTable(["good"]))
+    with pytest.raises(DataError, match="row 1: no label"):
+        label_names(TextTable(["good", "bad"], ["pos", ""]))
 
 
 def test_what_is_no_class_is_told_by_its_row():
@@ -129,3 +131,7 @@ def test_a_matrix_of_indicators_is_no_list_of_names():
     with pytest.raises(DataError, match=r"row 1: \[0, 0\] looks like"):
         read_table((["x", "y"], [[0, 1], [0, 0]]), problem_type="multi_label")
     assert label_names([[0, 1], [1]], "multi_label") == ["0", "1"]
+    with pytest.raises(DataError, match="matrix of two columns"):
+        label_names([[0, 1], [1, 0]], "multi_label")
+    with pytest.raises(DataError, match="row 0: .'0', '1', '0'. looks like"):
+        read_table((["x", "y"], ["0;1;0", "1"]), problem_type="multi_label")

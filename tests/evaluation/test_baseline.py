@@ -56,6 +56,21 @@ def test_symbols_and_ideographs_are_words():
     assert metrics["features"] == 4
 
 
+def test_what_the_tokenizers_drop_is_in_no_word():
+    clean = ["hello film", "\u2764 great", "\u05e9\u05dc\u05d5\u05dd"]
+    hidden = [
+        "\ufeffhello\u200b film",
+        "\u2764\ufe0fgreat",
+        f"\u200f{clean[2]}",
+    ]
+    truth = [0, 1, 2]
+    _, predictions = tfidf_baseline(
+        clean, truth, hidden, truth, ["a", "b", "c"]
+    )
+    _, expected = tfidf_baseline(clean, truth, clean, truth, ["a", "b", "c"])
+    np.testing.assert_allclose(predictions, expected)
+
+
 def test_a_class_without_training_rows_gets_nothing():
     metrics, probabilities = tfidf_baseline(
         TRAIN, TRUTH * 2, ["good", "bad"], [1, 0], ["bad", "unseen", "good"]

@@ -126,6 +126,8 @@ def test_spans_of_other_scripts_and_marks():
     ]
     for word in ("हिन्दी", "العَرَبِيَّة", "cafe\u0301", "क\u094d\u200dष"):
         assert word_spans(word) == [(0, len(word))]
+    text = "\ufeffok \u2764\ufe0f"
+    assert word_spans(text) == [(1, 3), (4, 6)]
 
 
 @settings(max_examples=150, deadline=None)

@@ -35,10 +35,15 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_the_folder_that_one_is_in_can_be_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", [".", "..", "../model"])
+def test_the_folder_that_one_is_in_is_not_taken_away(
+    tmp_path, monkeypatch, path
+):
     (tmp_path / "model").mkdir()
     monkeypatch.chdir(tmp_path / "model")
-    with replaced_folder(".", "mark", "model") as folder:
+    with pytest.raises(ValueError, match="Received: path="):
+        with replaced_folder(path, "mark", "model"):
+            pass
+    with replaced_folder("new", "mark", "model") as folder:
         (folder / "mark").touch()
-    monkeypatch.undo()
-    assert [file.name for file in tmp_path.rglob("*")] == ["model", "mark"]
+    assert (tmp_path / "model" / "new" / "mark").exists()

@@ -130,6 +130,21 @@ def test_runs_of_other_options_are_not_reported(run_recipe, options):
     assert received in run.stderr
 
 
+def test_a_stage_2_of_other_options_shows_first(run_recipe, options):
+    path = options["output_dir"] / "runs" / "trec-stage_2-forward.json"
+    path.parent.mkdir(parents=True)
+    kept = {"preset": str(options["preset"]), "dtype": "bfloat16"}
+    path.write_text(json.dumps({"options": kept}))
+    run = run_recipe("downstream_table", **options, method="finetuned")
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "Received: --dtype=float32 in place of bfloat16" in run.stderr
+
+
+def test_options_of_stage_2_are_refused(run_recipe, options):
+    run = run_recipe("downstream_table", "--options=--lm_epochs=2", **options)
+    assert run.code == 1 and "recipes/downstream_settings.py" in run.stderr
+
+
 def test_what_a_run_was_started_with_is_kept(tmp_path):
     path = tmp_path / "a.json"
     found = run_records.kept(path, lambda: {"test_error": 0.1}, {"seed": 1})

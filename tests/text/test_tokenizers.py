@@ -301,6 +301,13 @@ def test_training_pieces_twice_gives_the_same(piece_model):
     with pytest.raises(ValueError, match="`texts` must hold text"):
         train_sentencepiece([])
 
+    def damaged():
+        yield "one two"
+        raise OSError("the disk is gone")
+
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        train_sentencepiece(damaged(), 60)
+
 
 def test_pieces_without_the_package(piece_model, monkeypatch):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)

@@ -142,12 +142,24 @@ def comparable(text):
         text: str.
 
     Returns:
-        str in lower case, with one space for any white space and for the
-        marks of `join_fields`.
+        str in lower case, with one space for any white space; empty where
+        there is nothing but the marks of `join_fields`.
     """
-    if FIELD_SEPARATOR in text:
-        text = _FIELD_MARK.sub(" ", text)
+    if not without_field_marks(text).strip():
+        return ""
     return " ".join(text.casefold().split())
+
+
+def without_field_marks(text):
+    """A text without what `join_fields` puts before each field.
+
+    Args:
+        text: str.
+
+    Returns:
+        str, with a space in the place of each mark.
+    """
+    return _FIELD_MARK.sub(" ", text) if FIELD_SEPARATOR in text else text
 
 
 def _without_html(text):

@@ -47,8 +47,9 @@ class LengthBuckets(keras.utils.PyDataset):
     If the documents are not shuffled, they are batched by falling length. If
     they are, those left over when a bucket is cut into batches move up into
     the next bucket if that is at most twice as long, and else make a short
-    batch. None is left alone where `batch_size` is not 1: batch normalization
-    would take all away that a lone document says. The order is a function of
+    batch. A document is alone only where no batch has room for it, such as
+    the third of three with a `batch_size` of 2: batch normalization would take
+    all away that a lone one says. The order is a function of
     `seed` and `epoch`; pass `shuffle=False` to `fit`, which otherwise shuffles
     the batches once more with Python's global random state.
 
@@ -234,22 +235,38 @@ class LengthBuckets(keras.utils.PyDataset):
             ]
             left_over = rows[end:]
         if self.batch_size > 1:
-            _join_lone_rows(batches)
+            batches = self._without_lone_rows(batches)
         return [batches[i] for i in rng.permutation(len(batches))]
 
+    def _without_lone_rows(self, batches):
+        """Batches of two documents or more, where that can be had.
 
-def _join_lone_rows(batches):
-    """Give a batch of one document another, from a batch beneath it."""
-    for place, (length, rows) in enumerate(batches):
-        if len(rows) > 1:
-            continue
-        # Batches are in the order of their lengths.
-        for other in reversed(range(place)):
-            shorter, candidates = batches[other]
-            if len(candidates) > 2:
-                batches[other] = shorter, candidates[:-1]
-                batches[place] = length, np.append(rows, candidates[-1])
-                break
+        A document that is alone gets one out of a batch beneath it, or else
+        joins the nearest batch that has room.
+
+        Args:
+            batches: list of (length, rows), by rising length.
+
+        Returns:
+            The batches, by rising length.
+        """
+        batches = list(batches)
+        for place, (length, rows) in enumerate(batches):
+            if len(rows) != 1:
+                continue
+            near = sorted(range(len(batches)), key=lambda i: abs(i - place))
+            for other in near[1:]:
+                other_length, others = batches[other]
+                longest = max(length, other_length)
+                if other < place and len(others) > 2:
+                    batches[other] = other_length, others[:-1]
+                    batches[place] = length, np.append(rows, others[-1])
+                    break
+                if 0 < len(others) < self._rows_in_batch(longest):
+                    batches[other] = longest, np.append(others, rows)
+                    batches[place] = length, rows[:0]
+                    break
+        return [batch for batch in batches if len(batch[1])]
 
 
 def _longest_first(batches):

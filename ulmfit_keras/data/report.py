@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ulmfit_keras.data.cleaning import comparable
+from ulmfit_keras.data.cleaning import without_field_marks
 from ulmfit_keras.data.report_notes import notes_on_pairs
 from ulmfit_keras.data.report_notes import notes_on_split
 from ulmfit_keras.text.encoding import encode_texts
@@ -135,7 +136,8 @@ def _split_report(table, texts, tokenizer, max_tokens):
     problems.pop("empty_text", None)  # counted above
     found |= {name: len(rows) for name, rows in problems.items()}
     if tokenizer is None:
-        found |= _lengths("words", [len(text.split()) for text in texts])
+        words = [len(without_field_marks(t).split()) for t in table.texts]
+        found |= _lengths("words", words)
     else:
         found |= _tokens(table.texts, tokenizer, max_tokens)
     return found | _labels(table.labels)

@@ -108,7 +108,8 @@ def _parse_names(cell, delimiter, row, found):
 def refuse_indicators(names):
     """Raise `BadCell` if the classes of a row are those of a 0/1 matrix."""
     of_one_type = len(set(map(type, names))) == 1
-    if of_one_type and len(set(names)) < len(names) and set(names) <= {0, 1}:
+    indicators = set(names) <= {0, 1} or set(names) <= {"0", "1"}
+    if of_one_type and indicators and len(set(names)) < len(names):
         raise BadCell(
             f"{names} looks like a row of a 0/1 matrix: give the names of the "
             "classes it has"

@@ -140,7 +140,7 @@ def read_table(
             "`label_delimiter` must be one character or more. Received: "
             f"label_delimiter={label_delimiter!r}"
         )
-    if not isinstance(text_column, (list, tuple)):
+    if isinstance(text_column, str) or not hasattr(text_column, "__iter__"):
         text_column = [text_column]
     text_columns = list(map(str, text_column))
     if not text_columns:

@@ -155,11 +155,9 @@ def _split_table(labels):
 
 def _parsed(labels, problem_type):
     """As `_split_table`, each label a str, an int or a list of them."""
-    table, (labels, rows, source) = labels, _split_table(labels)
+    labels, rows, source = _split_table(labels)
     if problem_type == "multi_label":
         _check_lists(labels, rows, source)
-    if isinstance(table, TextTable):
-        return labels, rows, source
     parse = _parse_classes if problem_type == "multi_label" else parse_class
     parsed, bad = [], []
     for label, row in zip(labels, rows, strict=True):
@@ -172,7 +170,20 @@ def _parsed(labels, problem_type):
             f"{len(bad)} of {len(rows)} rows of {source} cannot be used. "
             f"Correct them, or leave them out. Received: {listing(bad)}"
         )
+    if problem_type == "multi_label" and _is_matrix(parsed):
+        raise DataError(
+            f"Rows of {source} that all have both classes 0 and 1 look like a "
+            "0/1 matrix of two columns: give the names of the classes that a "
+            f"row has. Received: {parsed[:3]}"
+        )
     return parsed, rows, source
+
+
+def _is_matrix(labels):
+    """Whether all rows are 0 1 or 1 0; one row alone does not tell."""
+    return len(labels) > 1 and all(
+        sorted(map(str, row)) == ["0", "1"] for row in labels
+    )
 
 
 def _parse_classes(labels):

@@ -6,6 +6,7 @@ import numpy as np
 
 from ulmfit_keras.evaluation.checks import column
 from ulmfit_keras.evaluation.metrics import prediction_metrics
+from ulmfit_keras.evaluation.word_patterns import ignored_pattern
 from ulmfit_keras.evaluation.word_patterns import word_patterns
 from ulmfit_keras.text.cleaning import replace_html
 
@@ -98,7 +99,7 @@ def _features(train_texts, test_texts):
 
 
 def _cleaned(text):
-    return replace_html(text).lower()
+    return ignored_pattern().sub("", replace_html(text)).lower()
 
 
 def _probabilities(train, truth, test, classes, strength, seed):

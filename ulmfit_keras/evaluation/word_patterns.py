@@ -1,6 +1,7 @@
 """What a word is, to the baseline and to explanations."""
 
 import functools
+import re
 
 from ulmfit_keras.text import characters
 
@@ -14,18 +15,34 @@ def word_patterns():
     """Regular expressions for the parts of a text, as the tokenizers see them.
 
     Returns:
-        (word, alone, symbol): a run of letters with their marks and joiners,
-        of digits and underscores; a character of a script that does not part
-        its words by spaces; any other character but white space.
+        (word, alone, symbol): a run of letters with their marks, of digits
+        and underscores; a character of a script that does not part its words
+        by spaces; any other character but white space. What the tokenizers
+        drop, such as joiners and direction marks, may be inside of the first
+        and at the end of the last.
     """
     kinds = characters.kinds()
-    word = characters.ranges(
-        (kinds == characters.WORD) | (kinds == characters.IGNORED)
+    word, alone, ignored = (
+        characters.ranges(kinds == kind)
+        for kind in (
+            characters.WORD,
+            characters.IDEOGRAPH,
+            characters.IGNORED,
+        )
     )
-    alone = characters.ranges(kinds == characters.IDEOGRAPH)
+    start = rf"(?:[{_ASCII_WORD}]+|{_NOT_ASCII}[{word}])"
     return (
-        rf"(?:[{_ASCII_WORD}]+|{_NOT_ASCII}[{word}])+",
+        rf"{start}(?:[{_ASCII_WORD}]+|{_NOT_ASCII}[{word}{ignored}])*",
         rf"{_NOT_ASCII}[{alone}]",
         rf"(?:(?=[\x00-\x7f])[^\s{_ASCII_WORD}]"
-        rf"|{_NOT_ASCII}[^\s{word}{alone}])",
+        rf"|{_NOT_ASCII}[^\s{word}{alone}{ignored}])"
+        rf"(?:{_NOT_ASCII}[{ignored}])*",
     )
+
+
+@functools.cache
+def ignored_pattern():
+    """A compiled regular expression for a run of what the tokenizers drop."""
+    kinds = characters.kinds()
+    ignored = characters.ranges(kinds == characters.IGNORED)
+    return re.compile(rf"(?:{_NOT_ASCII}[{ignored}])+")

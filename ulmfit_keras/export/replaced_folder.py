@@ -21,11 +21,11 @@ def replaced_folder(path, mark, kind):
         The folder to write into, a `pathlib.Path`.
 
     Raises:
-        ValueError: if `path` is something else.
+        ValueError: if `path` is something else, or the working directory is
+            in it.
     """
-    # A link stays one, and "." gets a name.
-    path = pathlib.Path(path).resolve()
     check_replaceable(path, mark, kind)
+    path = pathlib.Path(path).resolve()  # a link stays one
     partial = path.with_name(f"{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -48,9 +48,15 @@ def check_replaceable(path, mark, kind):
         kind: see `replaced_folder`.
 
     Raises:
-        ValueError: if `path` is something else.
+        ValueError: see `replaced_folder`.
     """
     path = pathlib.Path(path)
+    if pathlib.Path.cwd().is_relative_to(path.resolve()):
+        raise ValueError(
+            "`path` must not be the working directory or a folder above, which "
+            "would be lost: name a folder in it. "
+            f"Received: path={str(path)!r}"
+        )
     if not path.exists() or (path / mark).exists():
         return
     if not path.is_dir() or any(path.iterdir()):

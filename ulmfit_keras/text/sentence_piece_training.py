@@ -7,6 +7,7 @@ from ulmfit_keras.text.word_splitting import split_words
 
 _WORDS_PER_LINE = 64
 _MAX_LINE_BYTES = 1 << 16
+_TOO_FEW = ("sentences_.empty()", "Vocabulary size", "vocab_size")
 
 
 def _lines(texts):
@@ -84,6 +85,9 @@ def train_sentencepiece(
             minloglevel=2,
         )
     except RuntimeError as error:
+        # What reading the texts raises comes out as this, too.
+        if not any(name in str(error) for name in _TOO_FEW):
+            raise
         raise ValueError(
             "`texts` must hold text, and `vocabulary_size` be larger than the "
             "number of their characters and the special tokens. Received: "
