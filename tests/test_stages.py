@@ -411,6 +411,25 @@ def test_patience_counts_from_where_all_is_unfrozen(reviews):
     assert len(recorded.epoch) < 6
 
 
+def test_rows_of_a_regression_have_as_many_numbers_as_outputs(reviews):
+    texts, _ = reviews
+    one, two = [[1.0], [2.0]] * 80, [[1.0, 2.0], [3.0, 4.0]] * 80
+    options = {"problem_type": "regression", "epochs": 1, "verbose": 0}
+    with pytest.raises(ValueError, match="validation.*1 numbers.*rows of 2"):
+        ulmfit.train_classifier(
+            _language_model(),
+            texts,
+            one,
+            validation_data=(texts, two),
+            **options,
+        )
+    classifier = ulmfit.train_classifier(
+        _language_model(), texts[:8], one[:8], **options
+    )
+    with pytest.raises(ValueError, match="training.*1 numbers.*rows of 2"):
+        ulmfit.train_classifier(classifier, texts, two, **options)
+
+
 @pytest.mark.parametrize("epsilon", [None, 0.02])
 def test_a_regression_learns_wherever_its_numbers_are(reviews, epsilon):
     texts, labels = reviews

@@ -83,6 +83,11 @@ def test_int8_language_model_generates_and_comes_back(language_model, tmp_path):
     )
 
 
+def test_modes_that_word_vectors_lack_are_refused(classifier):
+    with pytest.raises(ValueError, match="'int4'.*Received: mode='float8'"):
+        classifier.quantize("float8")
+
+
 @pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")
 def test_int8_classifier_is_close_and_comes_back(classifier, texts, tmp_path):
     expected = classifier.predict(texts)

@@ -215,11 +215,11 @@ def test_it_is_saved_with_the_language_model(ids, tmp_path):
 
 def test_a_stream_has_the_rows_of_the_state(ids):
     trainer = _trainer(_language_model())
-    with pytest.raises(ValueError, match="batch_size=2 and a stream of 3"):
+    with pytest.raises(ValueError, match="batch_size=2, .*stream of 3"):
         trainer.fit(TokenStream(ids, 3, 5), verbose=0)
-    with pytest.raises(ValueError, match="evaluation_batch_size=2 and a"):
+    with pytest.raises(ValueError, match="evaluation_batch_size=2, "):
         trainer.evaluate(TokenStream(ids, 1, 5), verbose=0)
-    with pytest.raises(ValueError, match="evaluation_batch_size=2 and a"):
+    with pytest.raises(ValueError, match="evaluation_batch_size=2, "):
         trainer.fit(
             TokenStream(ids, 2, 5),
             validation_data=TokenStream(ids, 3, 5),

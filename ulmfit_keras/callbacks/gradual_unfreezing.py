@@ -48,8 +48,8 @@ class GradualUnfreezing(keras.callbacks.Callback):
     traced once for each stage.
 
     A frozen group is bit-identical after training: its weights, its slots in
-    the optimizer, and the moving statistics of its batch and spectral
-    normalization layers, which run in inference mode as under
+    the optimizer, and what its batch and spectral normalization layers
+    change by themselves, since they run in inference mode as under
     `layer.trainable = False`. Batch normalization without scale and center
     trains nothing and so is in no group, unless one has a pattern for it: its
     statistics move all the time.

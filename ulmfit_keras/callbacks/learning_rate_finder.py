@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ulmfit_keras.callbacks.callback_list import callback_list
 from ulmfit_keras.callbacks.random_states import set_torch_random_states
 from ulmfit_keras.callbacks.random_states import torch_random_states
 from ulmfit_keras.callbacks.retrace import retrace
@@ -104,7 +105,7 @@ class LearningRateFinder(keras.callbacks.Callback):
             # There is a step or more in every epoch.
             "epochs": self.steps,
             **kwargs,
-            "callbacks": [*kwargs.get("callbacks", ()), self],
+            "callbacks": [*callback_list(kwargs.get("callbacks")), self],
         }
         try:
             model.fit(*args, **kwargs)

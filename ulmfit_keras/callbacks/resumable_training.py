@@ -67,8 +67,23 @@ class ResumableTraining(keras.callbacks.Callback):
         self.folder = CheckpointFolder(folder)
         self.data = data
         self.callbacks = list(callbacks)
+        self._also_kept, self._other_data = [], None
         self.max_minutes = max_minutes
         self.finished = False
+
+    def also_keep(self, callbacks, data=None):
+        """Keep what the caller of the next `fit` adds to it.
+
+        For functions that take callbacks and make a data set of their own.
+        Each call takes the place of the one before.
+
+        Args:
+            callbacks: list of callbacks that come before this one, besides
+                those it was made with.
+            data: training dataset, if it was made with none. Defaults to
+                None.
+        """
+        self._also_kept, self._other_data = list(callbacks), data
 
     def on_train_begin(self, logs=None):
         self.finished = False
@@ -105,10 +120,11 @@ class ResumableTraining(keras.callbacks.Callback):
         self._restore_callbacks()
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self.data is not None:
+        data = self._other_data if self.data is None else self.data
+        if data is not None:
             # Also in the first run: Keras looks into a dataset before it
             # trains, and the dataset takes that for an epoch.
-            self.data.epoch = epoch
+            data.epoch = epoch
         # `fit` has read it, and the next one is not to find it.
         start_at_epoch(self.model, None)
         self._go_on()
@@ -131,7 +147,7 @@ class ResumableTraining(keras.callbacks.Callback):
         }
         metadata["callbacks"] = [
             _get_state(callback, arrays, len(variables))
-            for callback in self.callbacks
+            for callback in self.callbacks + self._also_kept
         ]
         self.folder.save(epoch + 1, arrays, metadata)
         self._stop_in_time(epoch)
@@ -172,7 +188,8 @@ class ResumableTraining(keras.callbacks.Callback):
 
     def _restore_callbacks(self):
         states, arrays = self._waiting
-        for state, callback in zip(states, self.callbacks, strict=True):
+        kept = self.callbacks + self._also_kept
+        for state, callback in zip(states, kept, strict=True):
             _set_state(callback, state, arrays)
 
     def _variables(self):

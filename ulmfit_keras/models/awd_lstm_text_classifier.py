@@ -219,8 +219,8 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
                 None.
             batch_size: int, most texts in a batch; of one alone, only the
                 head's biases and last layer learn, since batch normalization
-                takes its own mean away. Defaults to 32, for a data set to
-                its own batches.
+                takes its own mean away. Defaults to 32. A data set
+                has its own batches; leave it out there.
             sample_weight: array (texts,). Defaults to None.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or a data
                 set. Defaults to None.

@@ -5,6 +5,11 @@ import numpy as np
 from ulmfit_keras.data import LengthBuckets
 
 
+def is_text(x):
+    """Whether `x` is one text."""
+    return isinstance(x, (str, bytes))
+
+
 def as_documents(x):
     """The documents that `x` holds, as a list.
 
@@ -15,13 +20,19 @@ def as_documents(x):
     Returns:
         A list of documents, or None if `x` is something else.
     """
-    if isinstance(x, (str, bytes)):
+    if is_text(x):
         return [x]
     if isinstance(x, (list, tuple)):
-        return list(x)
+        return [_alone(document) for document in x]
     if isinstance(x, np.ndarray) and x.dtype.kind in "OSU":
         return x.ravel().tolist()
     return x.to_list() if hasattr(x, "to_list") else None
+
+
+def _alone(document):
+    """The text of a list with one text, as of an array (texts, 1)."""
+    is_row = isinstance(document, (list, tuple)) and len(document) == 1
+    return document[0] if is_row and is_text(document[0]) else document
 
 
 def document_ids(documents, preprocessor):
@@ -38,7 +49,7 @@ def document_ids(documents, preprocessor):
     Raises:
         ValueError: for anything else, or texts without preprocessor.
     """
-    are_texts = {isinstance(d, (str, bytes)) for d in documents}
+    are_texts = {is_text(d) for d in documents}
     if len(are_texts) > 1 or not all(hasattr(d, "__len__") for d in documents):
         raise ValueError(
             "Documents must be all texts or all lists of token ids. "

@@ -2,6 +2,8 @@
 
 from ulmfit_keras.layers.reversible_embedding import ReversibleEmbedding
 
+_MODES = ("int8", "int4")
+
 
 class QuantizationMixin:
     """Lets `quantize` change the word vectors alone."""
@@ -14,9 +16,18 @@ class QuantizationMixin:
         `export.onnx_model` makes integers of the LSTMs, too.
 
         Args:
-            mode: str, such as "int8". Defaults to None, that of `config`.
+            mode: `"int8"` or `"int4"`. Defaults to None, that of `config`.
             config: a quantization config of Keras. Defaults to None.
+
+        Raises:
+            ValueError: for another mode, which Keras would pass over.
         """
+        named = mode if config is None else config.mode
+        if named not in _MODES:
+            raise ValueError(
+                f"Word vectors can be quantized as one of {_MODES}. "
+                f"Received: mode={named!r}"
+            )
         super().quantize(
             mode,
             config=config,

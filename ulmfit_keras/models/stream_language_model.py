@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from ulmfit_keras.callbacks.callback_list import callback_list
 from ulmfit_keras.data.token_stream import IGNORED_TARGET
+from ulmfit_keras.data.token_stream import TokenStream
 from ulmfit_keras.layers import ActivationRegularization
 from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.models.chunked_cross_entropy import default_chunk_size
@@ -125,10 +127,9 @@ class StreamLanguageModel(keras.Model):
                 is expected to take is printed before (not with `verbose=0`).
             ValueError: if a stream has other rows than the state.
         """
-        _check_rows("batch_size", self.batch_size, x)
+        self._check_rows("batch_size", x)
         if validation_data is not None:
-            rows = self.evaluation_batch_size
-            _check_rows("evaluation_batch_size", rows, validation_data)
+            self._check_rows("evaluation_batch_size", validation_data)
         memory = self.describe_memory(int(max(x.lengths)))
         if verbose:
             print(memory)
@@ -140,7 +141,7 @@ class StreamLanguageModel(keras.Model):
             return super().fit(
                 x,
                 verbose=verbose,
-                callbacks=[follow, *keras.tree.flatten(callbacks or [])],
+                callbacks=[follow, *callback_list(callbacks)],
                 validation_data=validation_data,
                 **kwargs,
             )
@@ -151,7 +152,7 @@ class StreamLanguageModel(keras.Model):
         Raises:
             ValueError: if the stream has other rows than the state.
         """
-        _check_rows("evaluation_batch_size", self.evaluation_batch_size, x)
+        self._check_rows("evaluation_batch_size", x)
         return super().evaluate(x, **kwargs)
 
     def describe_memory(self, num_steps):
@@ -262,12 +263,18 @@ class StreamLanguageModel(keras.Model):
         )
         return cls(**{**config, "language_model": language_model})
 
-
-def _check_rows(name, expected, stream):
-    rows = getattr(stream, "batch_size", expected)
-    if rows != expected:
-        raise ValueError(
-            f"A stream must have as many rows as `{name}` says, each of which "
-            f"has a state of its own. Received: {name}={expected} and a "
-            f"stream of {rows} rows"
-        )
+    def _check_rows(self, name, stream):
+        # TensorFlow's strategies keep a state in each replica.
+        strategy = getattr(self, "distribute_strategy", None)
+        replicas = 1 if strategy is None else strategy.num_replicas_in_sync
+        expected = getattr(self, name)
+        if (
+            isinstance(stream, TokenStream)
+            and stream.batch_size != expected * replicas
+        ):
+            raise ValueError(
+                f"A stream must have as many rows as `{name}` says, each of "
+                "which has a state of its own, times the replicas that train. "
+                f"Received: {name}={expected}, {replicas} replicas and a "
+                f"stream of {stream.batch_size} rows"
+            )

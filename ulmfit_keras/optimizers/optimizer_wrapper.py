@@ -27,7 +27,8 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             raise NotImplementedError(
                 "Loss scaling goes around all other wrappers, where Keras puts "
                 "it under `mixed_float16`. Wrap the plain optimizer first, and "
-                "put a `LossScaleOptimizer` around the result. "
+                "put a `LossScaleOptimizer` around the result. To read a model "
+                "that was saved so, use `load_model(path, compile=False)`. "
                 f"Received: optimizer={type(optimizer).__name__}"
             )
         super().__init__(learning_rate=0.0, name=name)

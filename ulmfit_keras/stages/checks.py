@@ -49,6 +49,25 @@ def check_pairs(texts, labels):
         )
 
 
+def check_width(numbers, expected, of):
+    """Raise unless rows of a regression have as many numbers as outputs.
+
+    Args:
+        numbers: array (N, K), the labels.
+        expected: int, how many each row must have.
+        of: str, whose labels they are, for the message.
+
+    Raises:
+        ValueError: if K is another.
+    """
+    if numbers.shape[1] != expected:
+        raise ValueError(
+            f"The labels of {of} must have {expected} numbers each, as many "
+            "as the classifier predicts of a text. "
+            f"Received: rows of {numbers.shape[1]}"
+        )
+
+
 def check_at_least(least, **values):
     """Raise a ValueError that names the first value below `least`."""
     for name, value in values.items():

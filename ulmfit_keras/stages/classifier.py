@@ -19,8 +19,10 @@ from ulmfit_keras.stages.checks import check_class_weight
 from ulmfit_keras.stages.checks import check_finite
 from ulmfit_keras.stages.checks import check_pairs
 from ulmfit_keras.stages.checks import check_preprocessor
+from ulmfit_keras.stages.checks import check_width
 from ulmfit_keras.stages.pieces import make_adam
 from ulmfit_keras.stages.pieces import make_early_stopping
+from ulmfit_keras.stages.pieces import resuming_with
 from ulmfit_keras.stages.pieces import set_dropout
 from ulmfit_keras.stages.target_scale import TargetScale
 
@@ -63,9 +65,10 @@ def train_classifier(
         validation_fraction: how large a part. Defaults to 0.1. With 0 all
             rows are trained on and nothing is validated.
         problem_type: `"single_label"`, `"multi_label"` or `"regression"`. A
-            regression learns targets of mean 0 and deviation 1, in whose
-            units its losses and errors are told while it trains; what it
-            predicts is in the units of the labels.
+            regression learns targets of mean 0 and deviation 1. While it
+            trains its outputs, losses and `standardized_error` are in these
+            units, also to `callbacks` and in what they save; the classifier
+            that is returned predicts in the units of the labels.
         epochs: over which the learning rate rises and falls. Defaults to
             10.
         settings: `"paper"`, `"fastai"` or `"small"`, see
@@ -169,6 +172,7 @@ def train_classifier(
     set_dropout(classifier.backbone, stage)
     scale = None
     if problem_type == "regression":
+        check_width(targets, classifier.num_classes, "the training data")
         scale = TargetScale(targets)
         targets = scale.standardized(targets)
         if isinstance(language_model, models.AWDLSTMTextClassifier):
@@ -188,6 +192,8 @@ def train_classifier(
         check_pairs(valid_texts, valid_labels)
         valid_targets = data.encode_labels(valid_labels, names, problem_type)
         if scale is not None:
+            width = classifier.num_classes
+            check_width(valid_targets, width, "the validation data")
             valid_targets = scale.standardized(valid_targets)
         valid = data.LengthBuckets(
             token_ids(valid_texts), valid_targets, batch_size=stage.batch_size
@@ -208,6 +214,7 @@ def train_classifier(
     plan = stage.unfreezing
     stages = PLANS[plan](len(groups)) if isinstance(plan, str) else plan
     early_stopping = make_early_stopping(patience, min(epochs, len(stages)) - 1)
+    callbacks = resuming_with(early_stopping, train, callbacks)
     try:
         history = trainer.fit(
             train,
@@ -219,7 +226,7 @@ def train_classifier(
                 LearningRateLogger(),
                 *early_stopping,
                 keras.callbacks.TerminateOnNaN(),
-                *keras.tree.flatten(callbacks or []),
+                *callbacks,
             ],
             verbose=verbose,
         )

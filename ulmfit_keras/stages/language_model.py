@@ -16,6 +16,7 @@ from ulmfit_keras.stages.checks import check_preprocessor
 from ulmfit_keras.stages.checks import check_texts
 from ulmfit_keras.stages.pieces import make_adam
 from ulmfit_keras.stages.pieces import make_early_stopping
+from ulmfit_keras.stages.pieces import resuming_with
 from ulmfit_keras.stages.pieces import set_dropout
 
 
@@ -82,8 +83,8 @@ def finetune_language_model(
         `VocabularyTransfer` or None) as an attribute.
 
     Raises:
-        ValueError: if there are fewer than two texts, no word to train or
-            to validate on, `settings` is unknown, a rate out of its range,
+        ValueError: if there is no text to hold out, no word to train or to
+            validate on, `settings` is unknown, a rate out of its range,
             or if training diverges.
 
     Example:
@@ -149,6 +150,7 @@ def finetune_language_model(
         valid_ids = language_model.token_ids(valid_texts)
         valid = data.TokenStream(valid_ids, rows, bptt)
     early_stopping = make_early_stopping(None if valid is None else patience)
+    callbacks = resuming_with(early_stopping, None, callbacks)
     history = trainer.fit(
         stream,
         epochs=epochs,
@@ -157,7 +159,7 @@ def finetune_language_model(
             LearningRateLogger(),
             *early_stopping,
             keras.callbacks.TerminateOnNaN(),
-            *keras.tree.flatten(callbacks or []),
+            *callbacks,
         ],
         verbose=verbose,
     )

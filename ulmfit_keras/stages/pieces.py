@@ -2,6 +2,8 @@
 
 import keras
 
+from ulmfit_keras.callbacks import ResumableTraining
+from ulmfit_keras.callbacks.callback_list import callback_list
 from ulmfit_keras.optimizers import DiscriminativeOptimizer
 from ulmfit_keras.optimizers import FusedAdam
 
@@ -45,6 +47,24 @@ def make_early_stopping(patience, start_from_epoch=0):
             start_from_epoch=start_from_epoch,
         )
     ]
+
+
+def resuming_with(own, train, callbacks):
+    """The callbacks of a user, of which one may resume a run broken off.
+
+    Args:
+        own: callbacks of the stage, whose state is then resumed, too.
+        train: dataset whose order then follows from the epoch, or None.
+        callbacks: as in `fit`.
+
+    Returns:
+        A list of callbacks.
+    """
+    callbacks = callback_list(callbacks)
+    for callback in callbacks:
+        if isinstance(callback, ResumableTraining):
+            callback.also_keep(own, train)
+    return callbacks
 
 
 def set_dropout(backbone, stage):

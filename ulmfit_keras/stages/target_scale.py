@@ -16,9 +16,12 @@ class TargetScale:
     """
 
     def __init__(self, targets):
+        # Of float32 the mean is off by rounding, and then a column of one
+        # value has a deviation.
+        targets = np.asarray(targets, "float64")
+        varies = targets.max(axis=0) > targets.min(axis=0)
         self.mean = targets.mean(axis=0)
-        deviation = targets.std(axis=0)
-        self.deviation = np.where(deviation > 0, deviation, 1.0)
+        self.deviation = np.where(varies, targets.std(axis=0), 1.0)
 
     def standardized(self, targets):
         """Targets in deviations from the mean, float32 (N, K)."""
