@@ -198,6 +198,12 @@ def define_classifier_flags():
     flags.DEFINE_float(
         "classifier_learning_rate", None, "In place of the setting's."
     )
+    flags.DEFINE_float(
+        "classifier_factor",
+        None,
+        "Rate of a layer in stage 3 over that of the next lower, in place of "
+        "the setting's 2.6; with 1 all layers have one rate.",
+    )
     flags.DEFINE_enum(
         "unfreezing",
         None,

@@ -61,8 +61,19 @@ STAGE_3 = {
     "dbpedia": {"unfreezing": "all", "classifier_epochs": 8},
 }
 
-# By row: what takes the place of some of these for models without stage 2,
-# whose word vectors and LSTMs have farther to go.
+# By row: what takes the place of some of these for models from random weights,
+# whose layers have equally far to go.
+FROM_SCRATCH = {
+    row: {
+        "classifier_factor": 1,
+        "classifier_learning_rate": 0.005,
+        "classifier_dropout_multiplier": 0.3,
+    }
+    for row in ("imdb-1000",)
+}
+
+# By row: what does so for pretrained models without stage 2, whose word vectors
+# and LSTMs have farther to go than after it.
 WITHOUT_STAGE_2 = {
     "imdb-1000": {
         "classifier_learning_rate": 0.06,

@@ -39,6 +39,7 @@ from recipes import fastai_environment
 from recipes import fastai_runs
 from recipes import processes
 from recipes import run_records
+from recipes.downstream_settings import FROM_SCRATCH
 from recipes.downstream_settings import GUESSED
 from recipes.downstream_settings import STAGE_2
 from recipes.downstream_settings import STAGE_3
@@ -177,8 +178,8 @@ def classify(output_dir, row, method, seed):
         return fastai_runs.classify(output_dir, row, seed)
     name = row.split("-")[0]
     options = GUESSED[row] if method == "guessed" else STAGE_3[row]
-    if method == "pretrained":
-        options = options | WITHOUT_STAGE_2.get(row, {})
+    others = {"scratch": FROM_SCRATCH, "pretrained": WITHOUT_STAGE_2}
+    options = options | others.get(method, {}).get(row, {})
     with tempfile.TemporaryDirectory() as folder:
         return run(
             "classify_text",

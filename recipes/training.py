@@ -44,6 +44,7 @@ def check_classifier_options():
         FLAGS.settings,
         learning_rate=FLAGS.classifier_learning_rate,
         dropout_multiplier=FLAGS.classifier_dropout_multiplier,
+        factor=FLAGS.classifier_factor,
         unfreezing=FLAGS.unfreezing,
     )
 
@@ -160,6 +161,7 @@ def fit_classifier(kind, language_model, texts, labels, output_dir, **options):
         max_length=FLAGS.max_length,
         max_tokens=FLAGS.max_tokens,
         dropout_multiplier=FLAGS.classifier_dropout_multiplier,
+        factor=FLAGS.classifier_factor,
         adversarial_epsilon=FLAGS.adversarial_epsilon,
         callbacks=[
             *logs(output_dir, stage_name(kind, language_model)),

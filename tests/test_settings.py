@@ -249,6 +249,21 @@ def test_classifier_trains_by_them(name, fits):
     )
 
 
+@pytest.mark.parametrize("factor", [1, 4])
+def test_another_factor_between_layers(factor, fits):
+    ulmfit.train_classifier(
+        make_language_model(), TEXTS, LABELS, factor=factor, verbose=0
+    )
+    ((trainer, _),) = fits
+    assert trainer.optimizer.groups.multipliers == pytest.approx(
+        [factor**k for k in (-4.0, -3.0, -2.0, -1.0, 0.0)]
+    )
+    with pytest.raises(ValueError, match="`factor`.*above 0.*factor=0"):
+        ulmfit.train_classifier(
+            make_language_model(), TEXTS, LABELS, factor=0, verbose=0
+        )
+
+
 @pytest.mark.parametrize(
     "epochs, lengths", [(1, [1]), (2, [1, 1]), (3, [1, 1, 1]), (5, [1, 1, 3])]
 )

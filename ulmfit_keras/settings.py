@@ -131,8 +131,8 @@ def choose_settings(table, name, **replacements):
         A `StageSettings`.
 
     Raises:
-        ValueError: if there is no such set, the learning rate is not above
-            0, or a dropout rate is not at least 0 and below 1.
+        ValueError: if there is no such set, the learning rate or the factor
+            is not above 0, or a dropout rate is not at least 0 and below 1.
     """
     if name not in table:
         raise ValueError(
@@ -147,6 +147,12 @@ def choose_settings(table, name, **replacements):
         raise ValueError(
             "`learning_rate` must be above 0; leave it out for that of the "
             f"settings. Received: learning_rate={stage.learning_rate}"
+        )
+    if not stage.factor > 0:
+        raise ValueError(
+            "`factor`, the learning rate of a layer group over that of the "
+            "next lower, must be above 0; 1 is one rate for all. "
+            f"Received: factor={stage.factor}"
         )
     resolve_dropout_rates(
         None, DROPOUT_RATES[stage.dropout], stage.dropout_multiplier

@@ -42,6 +42,7 @@ def train_classifier(
     max_tokens=4000,
     unfreezing=None,
     dropout_multiplier=None,
+    factor=None,
     adversarial_epsilon=None,
     class_weight=None,
     patience=None,
@@ -83,6 +84,9 @@ def train_classifier(
         unfreezing: a plan of `GradualUnfreezing`, in place of the setting's.
         dropout_multiplier: scales all dropout rates of the encoder, in place
             of the setting's. Those of the head stay.
+        factor: learning rate of a layer group over that of the next lower,
+            in place of the setting's. With 1 all layers have one rate, which
+            suits a model from random weights.
         adversarial_epsilon: train on perturbed word vectors, too: size of a
             perturbation over that of the document, such as 0.02, see
             `models.AdversarialTraining`. It takes the place of activation
@@ -123,6 +127,7 @@ def train_classifier(
         learning_rate=learning_rate,
         batch_size=batch_size,
         dropout_multiplier=dropout_multiplier,
+        factor=factor,
         unfreezing=unfreezing,
     )
     check_class_weight(class_weight, problem_type)
