@@ -180,7 +180,8 @@ def test_values_that_are_out_of_range(options, message, run_recipe):
 
 
 def test_a_set_and_a_folder_of_one_name(monkeypatch, tmp_path):
-    (tmp_path / "imdb").mkdir()
+    (tmp_path / "imdb" / "pos").mkdir(parents=True)
+    (tmp_path / "imdb" / "pos" / "1.txt").write_text("good")
     monkeypatch.chdir(tmp_path)
     options = mock.Mock(train="imdb", data_dir=None)
     monkeypatch.setattr(inputs, "FLAGS", options)
