@@ -9,6 +9,7 @@ from recipes import common
 from recipes import fastai_environment
 from recipes import processes
 from recipes import run_records
+from recipes.downstream_settings import FASTAI_STAGE_2_ROWS
 from recipes.downstream_settings import STAGE_2
 from recipes.downstream_settings import STAGE_3
 
@@ -98,6 +99,7 @@ def finetune(name, folder):
             "weights": str(weights),
             "itos": str(itos),
             "epochs": STAGE_2[name]["lm_epochs"],
+            "most_rows": FASTAI_STAGE_2_ROWS.get(name),
             "seed": 0,
         },
     )

@@ -213,6 +213,18 @@ def test_fastai_needs_torch_on_our_side_too(monkeypatch):
         fastai_runs.check_packages()
 
 
+def test_fastai_reads_as_many_texts_as_it_is_given_time_for():
+    pytest.importorskip("fastai")
+    from recipes import fastai_classifier
+
+    rows = list(range(100))
+    drawn = fastai_classifier.drawn_rows(rows, 10, seed=0)
+    assert len(set(drawn)) == 10 and drawn != rows[:10]
+    assert drawn == fastai_classifier.drawn_rows(rows, 10, seed=0)
+    for most in (None, 100, 200):
+        assert fastai_classifier.drawn_rows(rows, most, seed=0) == rows
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("fastai") is None, reason="fastai is an extra"
 )
