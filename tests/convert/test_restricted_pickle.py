@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import struct
+import sys
 
 import pytest
 from hypothesis import HealthCheck
@@ -30,7 +31,7 @@ plain = st.recursive(
     | st.text(),
     lambda inner: (
         st.lists(inner)
-        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.dictionaries(st.text() | st.integers(1 - 2**60, 2**60 - 1), inner)
         | st.tuples(inner, inner)
         | st.tuples(inner, inner, inner, inner)
     ),
@@ -110,6 +111,13 @@ def test_keys_that_could_end_the_process_are_refused():
     deep = b"N" + b"\x85" * 20_000
     with pytest.raises(CheckpointError, match="key of type tuple"):
         read(b"\x80\2}" + deep + b"Ns.")
+
+
+def test_integers_with_the_same_hash_are_refused_as_keys():
+    keys = [number * sys.hash_info.modulus for number in range(1, 9)]
+    assert len(set(map(hash, keys))) == 1
+    with pytest.raises(CheckpointError, match="61 bits"):
+        read(pickle.dumps(dict.fromkeys(keys)))
 
 
 @pytest.mark.parametrize(

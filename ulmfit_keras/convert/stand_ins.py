@@ -1,5 +1,8 @@
 """What stands for the names in a pickle: nothing here runs anything else."""
 
+# Python's hashes of smaller integers are all different.
+_LARGEST_KEY = 1 << 60
+
 
 class Record:
     """An object of a class that is not run, read as what it holds.
@@ -47,7 +50,8 @@ def pair_up(target, pairs):
     """Set the items of a dict whose keys are all plain.
 
     Only plain keys, since the hash of a tuple that holds a tuple that holds
-    … ends the process.
+    … ends the process, and no huge integers, of which a file can have many
+    with the same hash.
 
     Args:
         target: dict.
@@ -59,6 +63,8 @@ def pair_up(target, pairs):
     for key, value in pairs:
         if not isinstance(key, (str, bytes, int, float)):
             raise TypeError(f"a key of type {type(key).__name__}")
+        if isinstance(key, int) and not -_LARGEST_KEY < key < _LARGEST_KEY:
+            raise ValueError("an integer of 61 bits or more as a key")
         target[key] = value
     return target
 

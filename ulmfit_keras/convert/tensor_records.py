@@ -20,6 +20,7 @@ DTYPES = {
     "ByteStorage": "u1",
     "BoolStorage": "?",
 }
+_MOST_DIMENSIONS = 64  # NumPy's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +46,16 @@ class Tensor:
     strides: tuple
 
 
+def is_count(value):
+    """Whether a value counts elements whose bytes NumPy can count."""
+    return isinstance(value, int) and 0 <= value < 1 << 59
+
+
 def _tensor(storage, offset, shape, strides, *_):
-    numbers = (offset, *shape, *strides)
     if not (
         isinstance(storage, Storage)
-        and len(shape) == len(strides)
-        and all(isinstance(n, int) and 0 <= n < 1 << 62 for n in numbers)
+        and len(shape) == len(strides) <= _MOST_DIMENSIONS
+        and all(map(is_count, (offset, *shape, *strides)))
     ):
         raise ValueError("a tensor that cannot be")
     return Tensor(storage, offset, tuple(shape), tuple(strides))

@@ -19,6 +19,7 @@ from ulmfit_keras.convert.restricted_pickle import read_pickle
 from ulmfit_keras.convert.tensor_records import DTYPES
 from ulmfit_keras.convert.tensor_records import KNOWN
 from ulmfit_keras.convert.tensor_records import Storage
+from ulmfit_keras.convert.tensor_records import is_count
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
@@ -69,8 +70,7 @@ class _File:
             kind == "storage"
             and dtype in DTYPES.values()
             and isinstance(key, str)
-            and isinstance(size, int)
-            and 0 <= size < 1 << 62
+            and is_count(size)
             and not any(view)
         ):
             # Not its text, which may be endless.
@@ -229,7 +229,10 @@ class _LegacyFile(_File):
 
     def close(self):
         self.values.clear()
-        self.data.close()
+        # An error that is on its way may hold numbers of the file yet; then
+        # Python closes it with the last of them.
+        with contextlib.suppress(BufferError):
+            self.data.close()
 
 
 def open_torch_file(path, advice):
