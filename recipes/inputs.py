@@ -284,10 +284,17 @@ def load_language_models(preset, backward_preset=None):
     """
     from ulmfit_keras import models
 
-    language_models = [models.AWDLSTMCausalLM.from_preset(preset)]
-    if backward_preset is None:
+    language_models = []
+    for name in filter(None, (preset, backward_preset)):
+        language_models.append(models.AWDLSTMCausalLM.from_preset(name))
+        if language_models[-1].preprocessor is None:
+            raise ValueError(
+                "A preset must hold the preprocessor, with the vocabulary, "
+                "that its language model was saved with. Give the model one "
+                f"and save it again. Received: {name}"
+            )
+    if len(language_models) == 1:
         return language_models
-    language_models.append(models.AWDLSTMCausalLM.from_preset(backward_preset))
     directions = [model.backbone.backwards for model in language_models]
     if directions != [False, True]:
         raise ValueError(

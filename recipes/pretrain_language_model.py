@@ -21,24 +21,26 @@ validation, tensorboard/ where TensorFlow is installed, and pretraining.json
 with the options and the result. The last line on stdout is one JSON object.
 """
 
-import hashlib
 import json
 import math
+import pathlib
+import shutil
 import sys
+import tempfile
 import time
 
 from absl import flags
 
 from recipes import common
-from recipes import run_records
 from recipes.epochs import cut_into_epochs
+from recipes.pretraining_checks import check_run
+from recipes.pretraining_checks import check_size
+from recipes.pretraining_checks import decisive_options
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
 flags.DEFINE_string("corpus", None, "What prepare_corpus wrote.", required=True)
-flags.DEFINE_float(
-    "passes", 1.0, "How often to read the corpus.", lower_bound=1e-6
-)
+flags.DEFINE_float("passes", 1.0, "How often to read the corpus.")
 flags.DEFINE_float(
     "max_minutes", None, "Stop so early that the next call can go on."
 )
@@ -74,8 +76,15 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_float("learning_rate", 1e-2, "Highest learning rate of Adam.")
 flags.DEFINE_float("clip_norm", 0.3, "Largest norm of the gradient.")
-for name in ("learning_rate", "clip_norm"):
-    flags.register_validator(name, lambda value: value > 0, "above 0")
+for name in ("learning_rate", "clip_norm", "passes"):
+    flags.register_validator(
+        name, lambda value: 0 < value < math.inf, "above 0 and finite"
+    )
+flags.register_validator(
+    "max_minutes",
+    lambda value: value is None or 0 <= value < math.inf,
+    "0 or more, and finite; left out for no limit",
+)
 flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
 flags.DEFINE_integer(
     "steps_per_validation",
@@ -96,44 +105,6 @@ flags.DEFINE_string(
 )
 
 SIZES = ("embedding_dim", "hidden_dim", "num_layers")
-# Options that do not say which model is trained, nor in which epochs.
-INDIFFERENT = {"corpus", "max_minutes", "prompt", "output_dir", "backend"}
-
-
-def decisive_options(*splits):
-    """What must stay the same from call to call: a dict of options.
-
-    Args:
-        *splits: `TokenShards`; of the corpus, its contents count.
-    """
-    contents = [
-        [shards.vocabulary.fingerprint, shards.manifest["splits"][shards.split]]
-        for shards in splits
-    ]
-    digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()
-    options = run_records.recipe_options(but=INDIFFERENT)
-    return options | {"corpus_sha256": digest[:16]}
-
-
-def check_run(output_dir, record, options):
-    """Refuse what a run with other options has left in the folder.
-
-    Args:
-        output_dir: `pathlib.Path`.
-        record: the content of its pretraining.json, empty if there is none.
-        options: see `decisive_options`.
-    """
-    preset = output_dir / "preset"
-    if preset.exists() and not record:
-        raise ValueError(
-            f"The model is written to {preset}, which must not be there yet: "
-            "choose another --output_dir, or delete it. "
-            f"Received: --output_dir={output_dir}"
-        )
-    if preset.exists() or (output_dir / "unfinished").exists():
-        run_records.check_same_options(
-            record.get("options", {}), options, output_dir
-        )
 
 
 def new_language_model(corpus):
@@ -196,6 +167,19 @@ def write_sample(language_model, path, epoch, logs):
         file.write(f"perplexity {perplexity:.1f}: {sample}\n")
 
 
+def save(language_model, path):
+    """Write a preset in float16, which is not there before it is whole."""
+    from ulmfit_keras import models
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        unfinished = pathlib.Path(folder) / path.name
+        language_model.save_to_preset(unfinished)
+        models.store_as_float16(unfinished)
+        if path.is_dir():
+            shutil.rmtree(path)  # of a call that was broken off right here
+        unfinished.replace(path)
+
+
 def main(_):
     output_dir = common.start()
     import keras
@@ -219,6 +203,7 @@ def main(_):
         )
         options = decisive_options(corpus, valid)
         check_run(output_dir, record, options)
+        check_size(corpus)
         if "result" in record and (output_dir / "preset").is_dir():
             print(f"{output_dir} holds the finished model")
             print(json.dumps(record["result"]))
@@ -279,12 +264,11 @@ def main(_):
     def finish(epoch, logs):
         if epoch + 1 < epochs.count or trainer.stop_training:
             return
-        language_model.save_to_preset(output_dir / "preset")
-        models.store_as_float16(output_dir / "preset")
-        record = {
-            "options": options,
-            "result": result(True, float(logs["val_perplexity"])),
-        }
+        perplexity = float(logs["val_perplexity"])
+        if not math.isfinite(perplexity):
+            return  # it has diverged
+        save(language_model, output_dir / "preset")
+        record = {"options": options, "result": result(True, perplexity)}
         pieces.write_json(record_path, record)
 
     resumable = callbacks.ResumableTraining(

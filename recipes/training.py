@@ -249,24 +249,20 @@ def logs(output_dir, name, columns=None):
     Args:
         output_dir: `pathlib.Path`.
         name: of what is trained.
-        columns: list of str, what to log, and go on with the table of an
-            earlier call; an epoch without a validation has "NA" for its
-            figures. Defaults to a new table of what the first epoch has.
+        columns: those of an `EpochTable`, which goes on with the one of an
+            earlier call. Defaults to a new table of what the first epoch has.
     """
     import keras
 
+    from recipes.epoch_table import EpochTable
+
     name = name.replace(" ", "_")
-    table = keras.callbacks.CSVLogger(
-        output_dir / f"{name}_log.csv", append=columns is not None
-    )
-    callbacks = [table]
-    if columns is not None:
-        # Keras goes by the first epoch of a call, which may lack a validation.
-        callbacks.append(
-            keras.callbacks.LambdaCallback(
-                on_train_begin=lambda logs: setattr(table, "keys", columns)
-            )
-        )
+    path = output_dir / f"{name}_log.csv"
+    callbacks = [
+        keras.callbacks.CSVLogger(path)
+        if columns is None
+        else EpochTable(path, columns)
+    ]
     # Keras' callback needs both.
     if _can_import("tensorboard", "tensorflow"):
         callbacks.append(

@@ -199,6 +199,14 @@ def test_a_damaged_checkpoint_costs_one_epoch(tmp_path, damage):
         folder.load()
 
 
+def test_a_damaged_list_of_checkpoints_is_named(tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    folder.save(1, [np.zeros(2)], {})
+    (tmp_path / "checkpoints.json").write_text("[{")
+    with pytest.raises(ValueError, match="Received: path=.*checkpoints.json"):
+        folder.load()
+
+
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_earlier_checkpoint(
     tmp_path, monkeypatch, failing

@@ -181,6 +181,13 @@ def test_wikitext_is_divided_by_its_own_words(
     )
 
 
+def test_an_endless_word_of_wikitext_has_no_perplexity(random_language_model):
+    metrics = evaluation.wikitext_metrics(
+        random_language_model(WORDS), " = 標題 = \n" + "句子" * 2000
+    )
+    assert metrics["spelled_word_perplexity"] == math.inf
+
+
 def test_other_text_is_not_wikitext(random_language_model):
     with pytest.raises(ValueError, match=r"' = Title = '.*\['a b'\]"):
         evaluation.wikitext_metrics(random_language_model(WORDS), "a b\n")

@@ -38,6 +38,19 @@ def test_wikitext_is_measured_by_its_words(run_recipe, presets, tmp_path):
     assert summary["word_perplexity"] < summary["spelled_word_perplexity"]
 
 
+def test_a_preset_without_its_vocabulary_is_told(run_recipe, presets, tmp_path):
+    language_model = models.AWDLSTMCausalLM.from_preset(presets / "forward")
+    models.AWDLSTMCausalLM(language_model.backbone).save_to_preset(
+        tmp_path / "bare"
+    )
+    run = run_recipe(
+        "evaluate_language_model", preset=tmp_path / "bare", texts=__file__
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "must hold the preprocessor" in run.stderr
+    assert f"Received: {tmp_path / 'bare'}" in run.stderr
+
+
 def test_a_missing_file_is_named(run_recipe, presets, tmp_path):
     run = run_recipe(
         "evaluate_language_model",

@@ -59,7 +59,8 @@ class CheckpointFolder:
             (arrays, metadata) as they were saved, or None if nothing was.
 
         Raises:
-            ValueError: if there are checkpoints and none is whole.
+            ValueError: if there are checkpoints and none is whole, or their
+                list is damaged.
         """
         index = self._index()
         for entry in index:
@@ -96,7 +97,15 @@ class CheckpointFolder:
 
     def _index(self):
         path = self.path / _INDEX
-        return json.loads(path.read_text()) if path.is_file() else []
+        if not path.is_file():
+            return []
+        try:
+            return json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(
+                "The list of checkpoints is damaged. Remove the folder to "
+                f"start again. Received: path={path}"
+            ) from error
 
     def _write(self, name, write):
         """Writes a file that appears under its name only when complete."""

@@ -85,14 +85,17 @@ def language_model_metrics(
         "tokens": stream.num_targets,
         "unknown_share": len(unknown) / stream.num_targets,
         "perplexity": perplexity,
-        "word_perplexity": _perplexity(nats, num_words),
-        "spelled_word_perplexity": _perplexity(spelled_nats, num_words),
+        "word_perplexity": perplexity_of(nats, num_words),
+        "spelled_word_perplexity": perplexity_of(spelled_nats, num_words),
         "bits_per_character": spelled_nats / math.log(2) / characters,
     }
 
 
-def _perplexity(nats, words):
-    # Without white space a text is one word, however long it is.
+def perplexity_of(nats, words):
+    """e to the nats of a word; inf where that is too much for a float.
+
+    Without white space a text is one word, however long it is.
+    """
     try:
         return math.exp(nats / max(words, 1))
     except OverflowError:

@@ -4,6 +4,7 @@ import math
 import re
 
 from ulmfit_keras.evaluation.language_modelling import language_model_metrics
+from ulmfit_keras.evaluation.language_modelling import perplexity_of
 
 _TITLE = re.compile(r"^ = [^=].* = $")
 # "guest @-@ starring", "1 @,@ 000", "3 @.@ 5": marks inside of a word.
@@ -49,13 +50,14 @@ def wikitext_metrics(language_model, content, **kwargs):
     words = sum(len(line.split()) + 1 for line in lines)
     nats = metrics["tokens"] * math.log(metrics["perplexity"])
     bits = metrics["characters"] * metrics["bits_per_character"]
+    spelled_nats = math.log(2) * bits
     return {
         "words": words,
         "characters": metrics["characters"],
         "tokens": metrics["tokens"],
         "unknown_share": metrics["unknown_share"],
-        "word_perplexity": math.exp(nats / words),
-        "spelled_word_perplexity": 2 ** (bits / words),
+        "word_perplexity": perplexity_of(nats, words),
+        "spelled_word_perplexity": perplexity_of(spelled_nats, words),
         "bits_per_character": metrics["bits_per_character"],
     }
 
