@@ -92,12 +92,23 @@ flags.register_multi_flags_validator(
     ),
     f"--method=guessed is for --row={', '.join(GUESSED)} only",
 )
-flags.register_validator(
+
+
+@flags.validator(
     "options",
-    lambda options: not re.search(r"(^|\s)--(lm_|num_sampled)", options),
     "those of stage 2 are in recipes/downstream_settings.py; give only options "
     "of stage 3 and of the tables",
 )
+def check_options(options):
+    """Refuse options of stage 2, and what a shell could not read."""
+    try:
+        words = shlex.split(options)
+    except ValueError as error:
+        raise flags.ValidationError(
+            "these must be options as in a shell, with every quotation mark "
+            f"closed: {error}"
+        ) from error
+    return not any(re.match("--?(lm_|num_sampled)", word) for word in words)
 
 
 def run(recipe, *more, **options):
@@ -111,9 +122,10 @@ def run(recipe, *more, **options):
         for value in (values if isinstance(values, list) else [values])
     ]
     command = [sys.executable, "-m", f"recipes.{recipe}", *named]
-    return processes.run([*command, *more])
+    return processes.run_or_exit([*command, *more])
 
 
+@common.user_errors()
 def untrained_preset(output_dir):
     """A preset like --preset, with random weights; its path."""
     from ulmfit_keras import models

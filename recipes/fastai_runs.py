@@ -7,6 +7,7 @@ from absl import flags
 
 from recipes import common
 from recipes import fastai_environment
+from recipes import inputs
 from recipes import processes
 from recipes import run_records
 from recipes.downstream_settings import FASTAI_STAGE_2_ROWS
@@ -40,7 +41,7 @@ def run(part, settings):
         "dropout_multiplier": DROPOUT[part],
         **settings,
     }
-    return processes.run(
+    return processes.run_or_exit(
         fastai_environment.command(
             "-m", "recipes.fastai_classifier", json.dumps(settings)
         )
@@ -67,23 +68,31 @@ def write_tokens(tables, folder):
     return paths
 
 
+@common.user_errors()
+def public_tables(name):
+    """The tables of a set in --data_dir."""
+    from ulmfit_keras import data
+
+    return data.load_public(name, FLAGS.data_dir)
+
+
 def finetune(name, folder):
     """Stage 2 in fastai; returns sizes and paths that stage 3 needs."""
     from ulmfit_keras import convert
-    from ulmfit_keras import data
-    from ulmfit_keras import models
 
+    (language_model,) = inputs.load_language_models(FLAGS.preset)
+    tables = public_tables(name)
     folder.mkdir(parents=True, exist_ok=True)
-    language_model = models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
     weights, itos = folder / "weights.pth", folder / "itos.pkl"
     convert.write_fastai(language_model, weights, itos)
-    tables = data.load_public(name, FLAGS.data_dir)
-    tables = {
-        split: tables[split]
-        for split in ("train", "test", "unlabeled")
-        if split in tables
-    }
-    paths = write_tokens(tables, folder)
+    paths = write_tokens(
+        {
+            split: tables[split]
+            for split in ("train", "test", "unlabeled")
+            if split in tables
+        },
+        folder,
+    )
     backbone = language_model.backbone
     shared = {
         "folder": str(folder),
@@ -113,7 +122,7 @@ def labelled_rows(name, count, seed):
 
     if count is None:
         return None
-    labels = data.load_public(name, FLAGS.data_dir)["train"].labels
+    labels = public_tables(name)["train"].labels
     rows, _ = data.stratified_split(labels, 1 - count / len(labels), seed)
     return [int(row) for row in rows]
 

@@ -12,6 +12,8 @@ one is named. Besides absl only Python's standard library is imported.
 import hashlib
 import io
 import json
+import lzma
+import math
 import pathlib
 import tarfile
 
@@ -36,16 +38,37 @@ def pack(folder, destination, mib=15.0):
 
     Raises:
         FileNotFoundError: if there is no such folder.
+        ValueError: if a parcel would hold less than a byte, `destination`
+            lies in the folder, or this holds a link or anything else that
+            `unpack` would refuse.
     """
     folder, destination = pathlib.Path(folder), pathlib.Path(destination)
     if not folder.is_dir():
         raise FileNotFoundError(
             f"`folder` must be a folder to be packed. Received: {folder}"
         )
+    if not 1 <= mib * 2**20 < math.inf:  # no bytes would take endless parcels
+        raise ValueError(
+            "`mib` must be a finite number, and no less than 2**-20, a byte. "
+            f"Received: mib={mib}"
+        )
+    if destination.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(
+            "`destination` must be outside of the folder, whose files parcels "
+            f"could replace. Received: {destination} for the folder {folder}"
+        )
+    paths = sorted(folder.rglob("*"))
+    for path in paths:
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ValueError(
+                "Only files and folders can be packed. Put a copy in the "
+                f"place of a link, and leave out all else. Received: {path}"
+            )
     destination.mkdir(parents=True, exist_ok=True)
     writer = _ParcelWriter(destination, int(mib * 2**20))
-    with tarfile.open(fileobj=writer, mode="w|xz") as archive:
-        for path in sorted(folder.rglob("*")):
+    # What has two names in the folder (hard links) is packed twice.
+    with tarfile.open(fileobj=writer, mode="w|xz", dereference=True) as archive:
+        for path in paths:
             archive.add(path, path.relative_to(folder), recursive=False)
     writer.close()
     listed = destination / LIST_FILE
@@ -61,11 +84,14 @@ def missing(parcels):
 
     Returns:
         A list of file names; the list of parcels itself, if that is missing.
+
+    Raises:
+        ValueError: if that list is not one that `pack` wrote.
     """
     parcels = pathlib.Path(parcels)
     if not (parcels / LIST_FILE).is_file():
         return [LIST_FILE]
-    names = json.loads((parcels / LIST_FILE).read_text())
+    names = _read_checksums(parcels / LIST_FILE)
     return [name for name in names if not (parcels / name).is_file()]
 
 
@@ -79,7 +105,8 @@ def unpack(parcels, destination):
     Raises:
         FileNotFoundError: if a parcel is missing, with its name.
         ValueError: if a parcel is damaged, with its name, or holds what
-            would be written outside of `destination`.
+            would be written outside of `destination`; if the list is not one
+            that `pack` wrote, or the parcels are not all that it wrote.
     """
     parcels = pathlib.Path(parcels)
     if absent := missing(parcels):
@@ -87,7 +114,7 @@ def unpack(parcels, destination):
             f"{parcels} must hold every parcel. Carry the others there, too. "
             f"Received: no {', '.join(absent)}"
         )
-    checksums = json.loads((parcels / LIST_FILE).read_text())
+    checksums = _read_checksums(parcels / LIST_FILE)
     for name, expected in checksums.items():
         with open(parcels / name, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -97,14 +124,36 @@ def unpack(parcels, destination):
                 f"there again. Received: {found}"
             )
     reader = io.BufferedReader(_ParcelReader([parcels / n for n in checksums]))
-    with tarfile.open(fileobj=reader, mode="r|xz") as archive:
-        # Pythons before 3.11.4 have no filters.
-        safe = hasattr(tarfile, "data_filter")
-        archive.extractall(
-            destination,
-            _only_inside(archive),
-            **({"filter": "data"} if safe else {}),
+    # Pythons before 3.11.4 have no filters.
+    safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    try:
+        # Not "r|xz", which takes some breaks in the data for their end.
+        with (
+            lzma.open(reader) as plain,
+            tarfile.open(fileobj=plain, mode="r|") as archive,
+        ):
+            archive.extractall(destination, _only_inside(archive), **safe)
+    except (EOFError, lzma.LZMAError, tarfile.TarError) as error:
+        raise ValueError(
+            f"The parcels in {parcels} must be all that were packed, in their "
+            "order: pack the folder again, and carry all of them. "
+            f"Received: {error}"
+        ) from error
+
+
+def _read_checksums(path):
+    """The sha256 of the parcels, by their names in order."""
+    try:
+        checksums = json.loads(path.read_text())
+    except ValueError:
+        checksums = None
+    if not (isinstance(checksums, dict) and checksums):
+        raise ValueError(
+            f"{path} must be the list that was packed with the parcels: a JSON "
+            "object of their sha256 by name. Carry it there again. Received: "
+            f"{path.read_bytes()[:80]!r}"
         )
+    return checksums
 
 
 def _only_inside(archive):

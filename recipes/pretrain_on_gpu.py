@@ -20,6 +20,7 @@ last line on stdout is one JSON object.
 import json
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -46,8 +47,12 @@ flags.DEFINE_string(
 flags.DEFINE_string("parcels", None, "Parcels of the corpus, or some of them.")
 flags.DEFINE_string("wheels", None, "Packages that the machine lacks.")
 flags.DEFINE_bool("backwards", False, "Train on reversed documents.")
-flags.DEFINE_float("minutes", 9.0, "How long this call may take.")
-flags.DEFINE_float("mib", 15.0, "Size of a parcel of the preset at most.")
+flags.DEFINE_float(
+    "minutes", 9.0, "How long this call may take.", lower_bound=0
+)
+flags.DEFINE_float(
+    "mib", 15.0, "Size of a parcel of the preset at most.", lower_bound=0.001
+)
 
 
 def environment(work_dir):
@@ -72,7 +77,12 @@ def keep_parcels(brought, work_dir):
 
 
 def install(wheels, work_dir):
-    """Install wheels into a folder of their own."""
+    """Install wheels into a folder of their own.
+
+    Raises:
+        FileNotFoundError: if there are none.
+        ValueError: if pip refuses one, with what it says.
+    """
     unfinished = work_dir / "site.part"
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-index"]
     command += ["--no-deps", "--target", str(unfinished)]
@@ -84,14 +94,21 @@ def install(wheels, work_dir):
         )
     # pip leaves alone what a call that was killed has brought so far.
     shutil.rmtree(unfinished, ignore_errors=True)
-    subprocess.run(command + paths, check=True)
+    result = subprocess.run(command + paths, stderr=subprocess.PIPE, text=True)
+    if result.returncode:
+        raise ValueError(
+            "--wheels must be a folder with packages for this machine: "
+            f"{platform.machine()} {platform.system()}, Python "
+            f"{platform.python_version()}. Bring such ones. "
+            f"Received: {wheels}, of which pip says\n{result.stderr.strip()}"
+        )
     # Under its name only when it is whole.
     unfinished.rename(work_dir / "site")
 
 
 def pretrain(work_dir, run_dir, minutes, options):
     """One slice; returns what the recipe printed last."""
-    return processes.run(
+    return processes.run_or_exit(
         [
             *(sys.executable, "-m", "recipes.pretrain_language_model"),
             *(f"--backend={FLAGS.backend}", f"--dtype={FLAGS.dtype}"),
@@ -133,7 +150,8 @@ def main(arguments):
     # Both directions may be trained on what was carried once.
     run_dir = work_dir / ("backwards" if FLAGS.backwards else "forwards")
     spent = (time.monotonic() - started) / 60
-    minutes = FLAGS.minutes - _SPARE_MINUTES - spent
+    # Where no time is left, a slice still runs one epoch.
+    minutes = max(0.0, FLAGS.minutes - _SPARE_MINUTES - spent)
     result = pretrain(work_dir, run_dir, minutes, arguments[1:])
     output_dir = pathlib.Path(FLAGS.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -141,7 +159,8 @@ def main(arguments):
         if (run_dir / name).exists():  # a sample comes after a validation
             shutil.copy(run_dir / name, output_dir)
     if result["finished"]:
-        parcels.pack(run_dir / "preset", output_dir, FLAGS.mib)
+        with common.user_errors():
+            parcels.pack(run_dir / "preset", output_dir, FLAGS.mib)
     print(json.dumps(result))
 
 

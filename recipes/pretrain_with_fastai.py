@@ -59,7 +59,7 @@ def main(_):
     # Twenty thousand tokens are too many for a command line.
     path = output_dir / "settings.json"
     path.write_text(json.dumps(read_settings(output_dir)), encoding="utf-8")
-    found = processes.run(
+    found = processes.run_or_exit(
         fastai_environment.command(
             "-m", "recipes.fastai_pretraining", str(path)
         )

@@ -7,12 +7,14 @@ environment can import it, too.
 import json
 import pathlib
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
 import time
 
 _KIB_PER_MIB = 2**10
+_LAST_CHARACTERS = 4000  # that are told of stderr
 
 
 def run(command, environment=None, timeout=None):
@@ -33,13 +35,45 @@ def run(command, environment=None, timeout=None):
         OSError: if there is no such program.
         subprocess.TimeoutExpired: if it is not through in time.
     """
-    result = subprocess.run(
+    return _found(_completed(command, environment, timeout))
+
+
+def run_or_exit(command, environment=None):
+    """As `run`, but where the program fails, this one ends with its message.
+
+    For a recipe that starts others: what they say of a user's error says it
+    all, and a traceback of this one would hide it.
+
+    Args:
+        command: see `run`.
+        environment: see `run`.
+
+    Raises:
+        RuntimeError: if it prints no line of JSON, though it did not fail.
+        OSError: if there is no such program.
+    """
+    result = _completed(command, environment)
+    if result.returncode:
+        sys.exit(
+            f"\n{shlex.join(command)}\nended with code {result.returncode} "
+            f"and wrote\n\n{result.stderr[-_LAST_CHARACTERS:].strip()}"
+        )
+    return _found(result)
+
+
+def _completed(command, environment, timeout=None):
+    """The result of a program, of whatever code."""
+    return subprocess.run(
         command,
         env=environment,
         capture_output=True,
         text=True,
         timeout=timeout,
     )
+
+
+def _found(result):
+    """The JSON object that a program printed last."""
     try:
         if result.returncode == 0:
             return json.loads(result.stdout.splitlines()[-1])
@@ -47,9 +81,9 @@ def run(command, environment=None, timeout=None):
         pass
     raise RuntimeError(
         "The program must end with code 0 and a line of JSON. "
-        f"It wrote\n{result.stderr[-4000:]}\nReceived: code "
+        f"It wrote\n{result.stderr[-_LAST_CHARACTERS:]}\nReceived: code "
         f"{result.returncode} and the line {result.stdout[-200:]!r} of "
-        f"{command}"
+        f"{result.args}"
     )
 
 

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import sys
+from unittest import mock
 
 import keras
 import pytest
@@ -145,6 +147,12 @@ def test_options_of_stage_2_are_refused(run_recipe, options):
     assert run.code == 1 and "recipes/downstream_settings.py" in run.stderr
 
 
+def test_options_that_a_shell_could_not_read(run_recipe, options):
+    run = run_recipe("downstream_table", '--options="--prompt=a', **options)
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "quotation mark closed: No closing quotation" in run.stderr
+
+
 def test_what_a_run_was_started_with_is_kept(tmp_path):
     path = tmp_path / "a.json"
     found = run_records.kept(path, lambda: {"test_error": 0.1}, {"seed": 1})
@@ -161,9 +169,36 @@ def test_more_options_are_for_the_classifier(run_recipe, options):
         method="finetuned",
         options="--max_length=7",
     )
-    assert "The program must end" in run.stderr
     assert "recipes.finetune_language_model" in run.stderr
     assert "--max_length" not in run.stderr
+    # That it fails by a user's error needs no traceback.
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "ValueError: `preset` must be" in run.stderr
+
+
+def test_a_value_that_the_classifier_refuses(run_recipe, options):
+    run = run_recipe(
+        "downstream_table",
+        **options,
+        method="pretrained",
+        options="--max_length=0",
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "recipes.classify_text" in run.stderr
+    assert "flag --max_length=0" in run.stderr
+
+
+def test_no_preset_to_take_the_sizes_of(run_recipe, options):
+    run = run_recipe(
+        "downstream_table", **{**options, "preset": "typo"}, method="scratch"
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "`preset` must be" in run.stderr and "'typo'" in run.stderr
+
+
+def test_a_program_that_only_prints_no_result_has_a_defect():
+    with pytest.raises(RuntimeError, match="and the line 'no JSON"):
+        processes.run_or_exit([sys.executable, "-c", "print('no JSON')"])
 
 
 def test_options_that_belong_together(run_recipe, options):
@@ -213,6 +248,19 @@ def test_fastai_needs_torch_on_our_side_too(monkeypatch):
         fastai_runs.check_packages()
 
 
+def test_what_fastai_is_to_read_is_not_there(monkeypatch, presets, tmp_path):
+    def given(**options):
+        monkeypatch.setattr(fastai_runs, "FLAGS", mock.Mock(**options))
+
+    given(preset="typo")
+    with pytest.raises(SystemExit, match="`preset` must be"):
+        fastai_runs.finetune("trec", tmp_path / "out")
+    given(preset=presets / "forward", data_dir=tmp_path / "absent")
+    with pytest.raises(SystemExit, match="absent"):
+        fastai_runs.finetune("trec", tmp_path / "out")
+
+
+@pytest.mark.filterwarnings("ignore")  # of fastai
 def test_fastai_reads_as_many_texts_as_it_is_given_time_for():
     pytest.importorskip("fastai")
     from recipes import fastai_classifier

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
 
 import pytest
@@ -92,6 +93,40 @@ def test_a_parcel_that_is_missing_is_named(tmp_path, folder):
     assert not (tmp_path / "back").exists()
 
 
+@pytest.mark.parametrize("content", ["{}", '["000.parcel"]', "3", "{", "é"])
+def test_a_list_that_is_none_is_named(tmp_path, content):
+    (tmp_path / parcels.LIST_FILE).write_text(content, encoding="latin-1")
+    for read in (
+        parcels.missing,
+        lambda folder: parcels.unpack(folder, tmp_path / "back"),
+    ):
+        with pytest.raises(ValueError, match=r"parcels\.json must be the list"):
+            read(tmp_path)
+
+
+@pytest.mark.parametrize("files", [1, 3])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_an_archive_that_ends_too_early(tmp_path, folder, files, kept):
+    """Its list fits, so only the archive itself can tell."""
+    for number in range(files):
+        (folder / f"copy_{number}").write_bytes(b"little" * number)
+    target = tmp_path / "parcels"
+    parcels.pack(folder, target)
+    block = (target / "000.parcel").read_bytes()
+    shorten(target, int(kept * len(block)))
+    with pytest.raises(ValueError, match="must be all that were packed"):
+        parcels.unpack(target, tmp_path / "back")
+
+
+def shorten(target, size):
+    """Let the only parcel and its list be of the first bytes alone."""
+    path = target / "000.parcel"
+    block = path.read_bytes()[:size]
+    path.write_bytes(block)
+    checksums = {path.name: hashlib.sha256(block).hexdigest()}
+    (target / parcels.LIST_FILE).write_text(json.dumps(checksums))
+
+
 def test_a_damaged_parcel_is_named(tmp_path, folder):
     target = tmp_path / "parcels"
     parcels.pack(folder, target, mib=1 / 16)
@@ -100,6 +135,52 @@ def test_a_damaged_parcel_is_named(tmp_path, folder):
     (target / "001.parcel").write_bytes(block)
     with pytest.raises(ValueError, match=r"001\.parcel must have the sha256"):
         parcels.unpack(target, tmp_path / "back")
+
+
+@pytest.mark.parametrize("mib", [0, -1, 2**-21, float("inf"), float("nan")])
+def test_parcels_without_a_size(tmp_path, folder, mib):
+    with pytest.raises(ValueError, match="finite number.*Received: mib="):
+        parcels.pack(folder, tmp_path / "parcels", mib)
+    assert not (tmp_path / "parcels").exists()
+
+
+def test_a_file_of_two_names_is_packed_twice(tmp_path, folder):
+    (folder / "other").hardlink_to(folder / "assets" / "weights")
+    parcels.pack(folder, tmp_path / "parcels")
+    parcels.unpack(tmp_path / "parcels", tmp_path / "back")
+    assert contents(tmp_path / "back") == contents(folder)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.symlink_to("config.json"),
+        lambda path: path.symlink_to("assets"),
+        lambda path: path.symlink_to("absent"),
+        os.mkfifo,
+    ],
+    ids=["to a file", "to a folder", "to nothing", "pipe"],
+)
+def test_what_could_not_be_unpacked_is_not_packed(tmp_path, folder, make):
+    make(folder / "link")
+    with pytest.raises(ValueError, match="Only files and folders.*/link"):
+        parcels.pack(folder, tmp_path / "parcels")
+    assert not (tmp_path / "parcels").exists()
+
+
+@pytest.mark.parametrize("inner", ["", "deep/er"])
+def test_parcels_replace_nothing_of_the_folder(tmp_path, folder, inner):
+    (folder / "000.parcel").write_text("mine")
+    before = contents(folder)
+    with pytest.raises(ValueError, match="must be outside of the folder"):
+        parcels.pack(folder, tmp_path / "inner" / ".." / "folder" / inner)
+    assert contents(folder) == before
+
+
+def test_a_folder_may_lie_beside_its_parcels(tmp_path, folder):
+    parcels.pack(folder, tmp_path)
+    parcels.unpack(tmp_path, tmp_path / "back")
+    assert contents(tmp_path / "back") == contents(folder)
 
 
 def test_no_folder(tmp_path):

@@ -1,5 +1,6 @@
 """A corpus is carried to a machine in parts, and a preset comes back."""
 
+import hashlib
 import json
 import zipfile
 
@@ -120,3 +121,51 @@ def test_folders_that_are_not_there(tmp_path, run_recipe, name):
     )
     assert run.code == 1 and "Traceback" not in run.stderr
     assert "absent" in run.stderr
+
+
+def test_wheels_of_another_platform(tmp_path, run_recipe):
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "tiny-1.0-cp27-cp27m-win_amd64.whl").write_bytes(b"")
+    run = run_recipe("pretrain_on_gpu", work_dir=tmp_path, wheels=wheels)
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert f"Received: {wheels}, of which pip says" in run.stderr
+    assert "not a supported wheel on this platform" in run.stderr
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """The only parcel of a small folder."""
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "file").write_text("content")
+    path, _ = parcels.pack(tmp_path / "corpus", tmp_path / "packed")
+    return path
+
+
+def test_what_the_recipe_refuses_is_told(tmp_path, run_recipe, packed):
+    run = run_recipe(
+        "pretrain_on_gpu",
+        "--",
+        "--embeding_dim=8",
+        work_dir=tmp_path / "work",
+        parcels=packed.parent,
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "ended with code 1 and wrote" in run.stderr
+    assert "Did you mean: embedding_dim ?" in run.stderr
+
+
+def test_an_archive_that_ends_too_early(tmp_path, run_recipe, packed):
+    packed.write_bytes(packed.read_bytes()[:-50])
+    checksums = {packed.name: hashlib.sha256(packed.read_bytes()).hexdigest()}
+    (packed.parent / parcels.LIST_FILE).write_text(json.dumps(checksums))
+    run = run_recipe(
+        "pretrain_on_gpu", work_dir=tmp_path / "work", parcels=packed.parent
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "must be all that were packed" in run.stderr
+
+
+def test_parcels_without_a_size(tmp_path, run_recipe):
+    run = run_recipe("pretrain_on_gpu", work_dir=tmp_path, mib=0)
+    assert run.code == 1 and "flag --mib=0" in run.stderr
