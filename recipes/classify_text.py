@@ -5,7 +5,9 @@ Command (built-in text: documentation of installed packages):
 Command (your own text):
     python -m recipes.classify_text --train=train.csv --test=test.csv \
         --unlabeled=more.csv --text_column=review --label_column=stars
-Hardware, minutes, result: see docs/RESULTS.md.
+Hardware, minutes, result: the built-in text took 5.3 minutes on an idle Xeon,
+test error 22.4 %, TF-IDF 21.1 %, one run (2026-11-23); more, and other texts,
+in docs/RESULTS.md.
 
 Stage 1 is done: a pretrained language model is loaded. Stage 2 fine-tunes it
 on the texts of all tables but the test table, stage 3 trains a classifier on

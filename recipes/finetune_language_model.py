@@ -3,7 +3,9 @@
 Command:
     python -m recipes.finetune_language_model --train=train.csv \
         --unlabeled=more.csv --output_dir=finetuned
-Hardware, minutes, result: see docs/RESULTS.md.
+Hardware, minutes, result: AG News, three epochs, 16 minutes on one core of an
+AMD EPYC beside other programs, perplexity 35.5, one run (2026-11-28); more in
+docs/RESULTS.md.
 
 Labels are not looked at and the test table's texts are not learnt from; a
 table without labels is read with --label_column= and nothing after it. Without

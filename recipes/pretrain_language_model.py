@@ -5,7 +5,9 @@ Commands:
         --valid=wiki/valid.txt.xz --vocabulary_size=20000 --output_dir=corpus
     python -m recipes.pretrain_language_model --corpus=corpus --passes=1 \
         --output_dir=pretrained
-Hardware, minutes, result: see docs/RESULTS.md.
+Hardware, minutes, result: the preset awd_lstm_small_en took 70 minutes on two
+cores of an AMD EPYC, then 71 on one of a Xeon; validation perplexity 42.0 after
+three quarters of a pass, one run (2026-11-22); more in docs/RESULTS.md.
 
 With --max_minutes it stops in time, everything kept; the same command goes on
 from there, as it does after a crash, and ends with the weights of one unbroken

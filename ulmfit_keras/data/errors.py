@@ -4,7 +4,16 @@ SHOWN = 10
 
 
 class DataError(ValueError):
-    """Input data that cannot be used as it is; the message says where."""
+    """Input data that cannot be used as it is; the message says where.
+
+    Example:
+
+    >>> from ulmfit_keras.data import TextTable
+    >>> TextTable(["good", "bad"], ["pos"])
+    Traceback (most recent call last):
+        ...
+    ulmfit_keras.data.errors.DataError: Texts and labels must be ...
+    """
 
 
 def listing(items):

@@ -87,6 +87,14 @@ def format_report(report):
 
     Returns:
         str of several lines.
+
+    Example:
+
+    >>> from ulmfit_keras.data import TextTable
+    >>> print(format_report(data_report({"train": TextTable(["a", "A"])})))
+    train: 2 rows of the table
+    ...
+    NOTE (train): 1 rows repeat the text of another (50.0%).
     """
     lines = []
     for split, found in report["splits"].items():

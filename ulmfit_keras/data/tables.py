@@ -28,6 +28,12 @@ class TextTable:
             a spreadsheet counts it (the names of the columns are row 1), the
             line of a JSON lines file, a place counted from 0, or a file name.
             Defaults to places counted from 0.
+
+    Example:
+
+    >>> table = TextTable(["good", "", "bad"], ["pos", "pos", "neg"])
+    >>> table.select([0, 2]).rows
+    ['row 0', 'row 2']
     """
 
     texts: list

@@ -57,6 +57,11 @@ def coverage(confidence, correct, thresholds=(0.5, 0.7, 0.8, 0.9, 0.95, 0.99)):
     Returns:
         A list of dicts: `threshold`, `kept` (share of the rows), `error`
         (share of the kept rows that are wrong, None where none is kept).
+
+    Example:
+
+    >>> coverage([0.9, 0.6], [True, False], thresholds=[0.8])
+    [{'threshold': 0.8, 'kept': 0.5, 'error': 0.0}]
     """
     confidence = np.asarray(confidence, "float64")
     correct = np.asarray(correct, bool)

@@ -19,6 +19,11 @@ def wilson_interval(count, rows):
         (low, high), shares in 0…1.
 
     Source: Wilson 1927, the score interval without continuity correction.
+
+    Example:
+
+    >>> wilson_interval(0, 10)
+    (0.0, 0.277...)
     """
     share, z2 = count / rows, _Z**2
     middle = (share + z2 / (2 * rows)) / (1 + z2 / rows)
@@ -68,6 +73,11 @@ def compare_mistakes(wrong, baseline_wrong):
 
     Raises:
         ValueError: if the two do not have the same rows.
+
+    Example:
+
+    >>> compare_mistakes([False, False], [True, False])["difference"]
+    0.5
     """
     wrong = np.asarray(wrong, bool)
     baseline_wrong = np.asarray(baseline_wrong, bool)
@@ -104,6 +114,11 @@ def compare_distances(distance, baseline_distance):
 
     Raises:
         ValueError: if the two do not have the same rows.
+
+    Example:
+
+    >>> compare_distances([1.0, 2.0], [2.0, 4.0])["difference"]
+    1.5
     """
     from scipy.stats import t as student
 

@@ -30,6 +30,11 @@ def prediction_metrics(truth, predictions, labels=None, problem_type=None):
 
     Raises:
         ValueError: if shapes, ranges or the problem type are wrong.
+
+    Example:
+
+    >>> prediction_metrics([0, 1], [0.5, 1], problem_type="regression")["r2"]
+    0.5
     """
     problem_type = problem_type or "single_label"
     if problem_type == "single_label":
@@ -144,6 +149,12 @@ def multi_label_metrics(truth, probabilities, labels, thresholds=0.5):
 
     Raises:
         ValueError: if shapes or ranges do not fit.
+
+    Example:
+
+    >>> truth, probabilities = [[1, 0], [0, 1]], [[0.9, 0.2], [0.6, 0.7]]
+    >>> multi_label_metrics(truth, probabilities, ["a", "b"])["exact_match"]
+    0.5
     """
     from sklearn import metrics
 
@@ -213,6 +224,11 @@ def best_thresholds(truth, probabilities):
 
     Returns:
         float64 [C], 0.5 for a class without a positive row.
+
+    Example:
+
+    >>> best_thresholds([[0], [1]], [[0.1], [0.3]]).tolist()
+    [0.3]
     """
     from sklearn.metrics import precision_recall_curve
 
@@ -244,6 +260,11 @@ def regression_metrics(truth, predictions):
 
     Raises:
         ValueError: if shapes do not fit or a value is not finite.
+
+    Example:
+
+    >>> regression_metrics([1, 2], [1.5, 2])["mean_absolute_error"]
+    0.25
     """
     from scipy.stats import spearmanr
     from sklearn import metrics

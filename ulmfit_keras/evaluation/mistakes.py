@@ -31,6 +31,12 @@ def confident_mistakes(
 
     Returns:
         A list of row indices.
+
+    Example:
+
+    >>> probabilities = [[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]]
+    >>> confident_mistakes(["a", "b", "c"], [0, 0, 1], probabilities)
+    [2, 1]
     """
     truth, predictions = np.asarray(truth), np.asarray(predictions)
     if problem_type == "regression":
@@ -58,6 +64,11 @@ def worst_labels(truth, probabilities, thresholds=0.5):
 
     Returns:
         int [N], label indices; 0 for a row that is right.
+
+    Example:
+
+    >>> worst_labels([[1, 0]], [[0.4, 0.9]]).tolist()
+    [1]
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     return _distances(truth, probabilities, thresholds).argmax(-1)
@@ -75,6 +86,12 @@ def clear_examples(texts, truth, probabilities, count=6):
 
     Returns:
         A list of row indices, in the order of the classes.
+
+    Example:
+
+    >>> probabilities = [[0.8, 0.2], [0.9, 0.1], [0.3, 0.7]]
+    >>> clear_examples(["a", "b", "c"], [0, 0, 1], probabilities)
+    [1, 2]
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     right = ~wrong_rows(truth, probabilities)

@@ -166,6 +166,16 @@ def explain_shown_rows(
 
     Returns:
         A dict from row indices to `WordImportance`.
+
+    Example:
+
+    ```python
+    words = evaluation.explain_shown_rows(
+        classifier.predict, texts, truth, probabilities, metrics
+    )
+    for row, importance in words.items():
+        print(texts[row], importance.spans)
+    ```
     """
     truth, predictions = np.asarray(truth), np.asarray(predictions)
     rows = [

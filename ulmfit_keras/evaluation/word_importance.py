@@ -26,6 +26,12 @@ class WordImportance:
             before `end` raised the output by `push` (negative: lowered it).
             In log-odds for probabilities, in its own unit for a regression.
             Empty if the text has no words or is too long to explain.
+
+    Example:
+
+    >>> explained = WordImportance(target=1, spans=[(2, 6, 2.2)])
+    >>> [("a good one"[i:j], push) for i, j, push in explained.spans]
+    [('good', 2.2)]
     """
 
     target: int
