@@ -35,6 +35,7 @@ def test_package_trains_and_predicts(tmp_path):
         )
         language_model.save_to_preset(sys.argv[1])
         language_model = ulmfit.models.AWDLSTMCausalLM.from_preset(sys.argv[1])
+        assert language_model.predict(texts[:2], verbose=0).shape[0] == 2
         classifier = ulmfit.train_classifier(
             language_model, texts, ["g", "b"] * 20, epochs=2, verbose=0
         )

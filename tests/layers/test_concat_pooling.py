@@ -47,6 +47,21 @@ def test_without_a_mask_all_steps_count():
     )
 
 
+def test_the_mask_of_keras_is_used():
+    ids = np.array([[1, 2, 0, 0], [3, 1, 2, 4]])
+    model = keras.Sequential(
+        [keras.layers.Embedding(5, 3, mask_zero=True), ConcatPooling()]
+    )
+    pooled = to_numpy(model(ids))
+    x = to_numpy(model.layers[0](ids))
+    np.testing.assert_allclose(pooled, numpy_pooling(x, [2, 4]), atol=1e-6)
+    # A mask that is given counts more.
+    both = ConcatPooling()(model.layers[0](ids), np.ones((2, 4)))
+    np.testing.assert_allclose(
+        to_numpy(both), numpy_pooling(x, [4, 4]), atol=1e-6
+    )
+
+
 def test_padding_and_its_values_change_nothing(gradients_of):
     x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
     mask = np.array([[1, 1, 0, 0], [1, 1, 1, 0]])

@@ -378,6 +378,7 @@ def test_mask_passes_by_for_the_layers_above():
     ("options", "message"),
     [
         ({"units": 0}, "positive integer. Received: units=0"),
+        ({"units": "9"}, "positive integer. Received: units=9"),
         ({"units": 4, "weight_drop": 1.0}, "Received: weight_drop=1.0"),
         ({"units": 4, "weight_drop": -0.1}, "Received: weight_drop=-0.1"),
     ],

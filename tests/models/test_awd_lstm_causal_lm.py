@@ -148,6 +148,18 @@ def test_texts_go_in_and_come_out(language_model):
     two = language_model.generate(["the film", "it"], max_length=9)
     assert two[0] == one
     assert two[1].startswith("it")
+    assert language_model.generate(b"the film", max_length=9) == one
+    assert language_model.generate([], max_length=9) == []
+
+
+@pytest.mark.parametrize("form", [list, np.array])
+def test_texts_give_logits(language_model, texts, form):
+    token_ids = language_model.preprocessor(texts)[0]["token_ids"]
+    logits = language_model.predict(form(texts), verbose=0)
+    vocabulary_size = language_model.backbone.vocabulary_size
+    assert logits.shape == (*token_ids.shape, vocabulary_size)
+    one = language_model.predict(texts[:1], verbose=0)
+    np.testing.assert_allclose(logits[:1], one, atol=1e-5)
 
 
 def test_fit_on_texts_learns(language_model, texts):
@@ -160,6 +172,16 @@ def test_fit_on_texts_learns(language_model, texts):
     assert losses[-1] < 0.9 * losses[0]
     loss, _ = language_model.evaluate(texts, verbose=0)
     assert loss == pytest.approx(history.history["val_loss"][-1], abs=1e-5)
+
+
+@pytest.mark.parametrize("others", [(), (None,)])
+def test_validation_texts_in_a_tuple(language_model, texts, others):
+    language_model.compile(keras.optimizers.SGD(0.0))
+    history = language_model.fit(
+        texts, validation_data=(texts, *others), verbose=0
+    ).history
+    loss, _ = language_model.evaluate(texts, verbose=0)
+    assert history["val_loss"] == [pytest.approx(loss, abs=1e-5)]
 
 
 def test_kerashub_data_sets_of_texts_give_the_same(language_model, texts):

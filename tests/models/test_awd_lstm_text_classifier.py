@@ -249,6 +249,36 @@ def test_long_texts_cost_no_room_in_the_others(classifier, monkeypatch):
     assert classifier.preprocessor.preprocess(["a", "a b"])
 
 
+@pytest.mark.parametrize("form", [list, np.array])
+def test_the_last_texts_are_held_out(make_classifier, texts, form):
+    targets = np.arange(len(texts)) % 2
+    weights = np.linspace(1, 2, len(texts))
+    held_out = len(texts) // 3
+
+    def val_loss(x, y, weights, **kwargs):
+        keras.utils.set_random_seed(0)
+        return (
+            make_classifier()
+            .fit(x, y, sample_weight=weights, verbose=0, **kwargs)
+            .history["val_loss"]
+        )
+
+    cut = len(texts) - held_out
+    expected = val_loss(
+        texts[:cut],
+        targets[:cut],
+        weights[:cut],
+        # A list of the three, as KerasHub takes it.
+        validation_data=[texts[cut:], targets[cut:], weights[cut:]],
+    )
+    share = held_out / len(texts)
+    assert expected == val_loss(
+        form(texts), list(targets), weights, validation_split=share
+    )
+    with pytest.raises(ValueError, match="Received: validation_split=0.999"):
+        val_loss(texts, targets, weights, validation_split=0.999)
+
+
 def test_validation_data_of_another_kind(make_classifier, texts):
     tf = pytest.importorskip("tensorflow")
     y = np.arange(len(texts)) % 2

@@ -213,6 +213,25 @@ def test_it_is_saved_with_the_language_model(ids, tmp_path):
     assert loaded.evaluate(stream, verbose=0) == pytest.approx(expected)
 
 
+def test_streams_of_unequal_rows(random_language_model, ids):
+    """Of a model with a preprocessor, which Keras on JAX builds by a batch."""
+    trainer = _trainer(random_language_model(["good", "film"]), rows=2)
+    ids = ids % trainer.language_model.backbone.vocabulary_size
+    valid = TokenStream(ids, 3, 7)
+    expected = trainer.fit(
+        TokenStream(ids, 2, 7),
+        validation_data=TokenStream(ids, 2, 7),
+        verbose=0,
+    ).history["val_perplexity"]
+    trainer = _trainer(trainer.language_model, rows=2, evaluation_batch_size=3)
+    found = trainer.fit(
+        TokenStream(ids, 2, 7), validation_data=valid, verbose=0
+    ).history["val_perplexity"]
+    assert found == pytest.approx(expected, rel=0.05)
+    assert to_numpy(trainer.training_state).any()
+    assert to_numpy(trainer.evaluation_state).any()
+
+
 def test_a_stream_has_the_rows_of_the_state(ids):
     trainer = _trainer(_language_model())
     with pytest.raises(ValueError, match="batch_size=2, .*stream of 3"):

@@ -47,6 +47,10 @@ class GradualUnfreezing(keras.callbacks.Callback):
     compiled again and the optimizer keeps its state. The training function is
     traced once for each stage.
 
+    What is frozen stands in the optimizer's configuration: a model saved in the
+    middle of training and loaded again trains on with those groups frozen, as
+    `ResumableTraining` needs it. Compile it anew to train all of it.
+
     A frozen group is bit-identical after training: its weights, its slots in
     the optimizer, and what its batch and spectral normalization layers
     change by themselves, since they run in inference mode as under

@@ -3,6 +3,7 @@
 from ulmfit_keras.layers.activation_regularization import (
     ActivationRegularization,
 )
+from ulmfit_keras.layers.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.layers.concat_pooling import ConcatPooling
 from ulmfit_keras.layers.embedding_dropout import EmbeddingDropout
 from ulmfit_keras.layers.gradient_boundary import GradientBoundary
@@ -18,4 +19,5 @@ __all__ = [
     "LockedDropout",
     "ReversibleEmbedding",
     "WeightDropLSTM",
+    "chunked_cross_entropy",
 ]

@@ -14,7 +14,8 @@ class ConcatPooling(keras.layers.Layer):
     Call arguments:
         x: (B, T, F).
         padding_mask: (B, T), true (or not 0) at the valid steps. Defaults to
-            None: all steps are valid.
+            None: those of the mask that Keras hands on from layer to layer,
+            or else all.
 
     Output shape:
         (B, 3F).
@@ -26,7 +27,13 @@ class ConcatPooling(keras.layers.Layer):
     ```
     """
 
-    def call(self, x, padding_mask=None):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, x, padding_mask=None, mask=None):
+        if padding_mask is None:
+            padding_mask = mask
         if padding_mask is None:
             padding_mask = ops.ones(ops.shape(x)[:2], "bool")
         valid = ops.cast(padding_mask, "bool")
@@ -48,5 +55,8 @@ class ConcatPooling(keras.layers.Layer):
     def get_config(self):
         return super().get_config()
 
-    def compute_output_spec(self, x, padding_mask=None):
+    def compute_mask(self, *args, **kwargs):
+        return None  # no steps are left
+
+    def compute_output_spec(self, x, padding_mask=None, mask=None):
         return keras.KerasTensor((x.shape[0], 3 * x.shape[2]), x.dtype)

@@ -1,5 +1,7 @@
 """The LSTM of AWD-LSTM: DropConnect on the recurrent weights."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -73,7 +75,7 @@ class WeightDropLSTM(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if units < 1:
+        if not isinstance(units, numbers.Integral) or units < 1:
             raise ValueError(
                 f"`units` must be a positive integer. Received: units={units}"
             )

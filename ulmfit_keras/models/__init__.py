@@ -1,5 +1,6 @@
 """KerasHub models of AWD-LSTM, and how ULMFiT trains them."""
 
+from ulmfit_keras.layers.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.models.adversarial_training import AdversarialTraining
 from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
 from ulmfit_keras.models.awd_lstm_causal_lm import AWDLSTMCausalLM
@@ -13,7 +14,6 @@ from ulmfit_keras.models.awd_lstm_text_classifier_preprocessor import (
 from ulmfit_keras.models.bidirectional_text_classifier import (
     BidirectionalTextClassifier,
 )
-from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.models.dropout_rates import DROPOUT_RATES
 from ulmfit_keras.models.fast_paths import fast_path_report
 from ulmfit_keras.models.perplexity import Perplexity

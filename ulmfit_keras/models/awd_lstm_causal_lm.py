@@ -194,12 +194,17 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
             x: texts in a list or an array, or any data set that Keras or
                 KerasHub takes.
             y: None for texts.
-            validation_data: texts, or what KerasHub takes. Defaults to None.
+            validation_data: texts, also as a tuple of them alone, or what
+                KerasHub takes. Defaults to None.
             **kwargs: see `keras.Model.fit`.
 
         Returns:
             A `keras.callbacks.History`.
         """
+        if isinstance(validation_data, tuple):
+            first, *others = validation_data
+            if self.are_texts(first) and not any(v is not None for v in others):
+                validation_data = first
         if self.are_texts(validation_data):
             validation_data = (
                 self.preprocessor(list(validation_data))
@@ -215,6 +220,20 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
         if self.are_texts(x):
             x, y, kwargs["sample_weight"] = self.preprocessor(list(x))
         return super().evaluate(x, y, **kwargs)
+
+    def predict(self, x, **kwargs):
+        """As `keras.Model.predict`, on texts too: logits (texts, T, V)."""
+        if self.are_texts(x):
+            x, _, _ = self.preprocessor(list(x))
+        return super().predict(x, **kwargs)
+
+    def generate(self, inputs, *args, **kwargs):
+        """As KerasHub's, also for one prompt of bytes and for no prompt."""
+        if isinstance(inputs, bytes):
+            return self.generate([inputs], *args, **kwargs)[0]
+        if self.are_texts(inputs) and not len(inputs):
+            return []
+        return super().generate(inputs, *args, **kwargs)
 
     def are_texts(self, x):
         """Whether `x` is texts that the preprocessor is to read."""

@@ -13,6 +13,7 @@ from ulmfit_keras.models.document_encoder import DocumentEncoder
 from ulmfit_keras.models.documents import as_documents
 from ulmfit_keras.models.documents import document_batches
 from ulmfit_keras.models.documents import document_ids
+from ulmfit_keras.models.documents import hold_out
 from ulmfit_keras.models.piecewise_prediction import PieceReader
 from ulmfit_keras.models.piecewise_prediction import predict_documents
 from ulmfit_keras.models.piecewise_prediction import weights_of
@@ -207,6 +208,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         batch_size=None,
         sample_weight=None,
         validation_data=None,
+        validation_split=0.0,
         **kwargs,
     ):
         """As `keras.Model.fit`, on texts too.
@@ -224,11 +226,23 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             sample_weight: array (texts,). Defaults to None.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or a data
                 set. Defaults to None.
+            validation_split: share of the texts, the last ones, that are held
+                out for validation where there is no `validation_data`.
+                Defaults to 0.
             **kwargs: see `keras.Model.fit`.
 
         Returns:
             A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: if nothing is held out or left by `validation_split`.
         """
+        if validation_split and as_documents(x) is not None:
+            if validation_data is None:
+                (x, y, sample_weight), validation_data = hold_out(
+                    x, y, sample_weight, validation_split
+                )
+            validation_split = 0.0
         batches = document_batches(
             x,
             y,
@@ -238,7 +252,8 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             shuffle=True,
         )
         prepared = batches is not None or is_preprocessed(x)
-        if prepared and isinstance(validation_data, tuple):
+        if prepared and isinstance(validation_data, (tuple, list)):
+            validation_data = tuple(validation_data)
             validation = keras.utils.unpack_x_y_sample_weight(validation_data)
             validation_data = (
                 document_batches(*validation, self.preprocessor, batch_size)
@@ -251,6 +266,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
                 batch_size=batch_size,
                 sample_weight=sample_weight,
                 validation_data=validation_data,
+                validation_split=validation_split,
                 **kwargs,
             )
         return super().fit(

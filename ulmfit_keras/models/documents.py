@@ -1,5 +1,7 @@
 """What classifiers take as documents: texts or token ids."""
 
+import math
+
 import numpy as np
 
 from ulmfit_keras.data import LengthBuckets
@@ -27,6 +29,35 @@ def as_documents(x):
     if isinstance(x, np.ndarray) and x.dtype.kind in "OSU":
         return x.ravel().tolist()
     return x.to_list() if hasattr(x, "to_list") else None
+
+
+def hold_out(x, y, sample_weight, share):
+    """The last share of documents for validation, as Keras holds it out.
+
+    Args:
+        x: documents as `as_documents` takes them.
+        y: their targets, or None.
+        sample_weight: their weights, or None.
+        share: float in (0, 1).
+
+    Returns:
+        A pair of (x, y, sample_weight), to train on and to validate on.
+
+    Raises:
+        ValueError: if either would be empty.
+    """
+    documents = as_documents(x)
+    place = math.floor(len(documents) * (1 - share))
+    if not 0 < place < len(documents):
+        raise ValueError(
+            "`validation_split` must leave documents on both sides. "
+            f"Received: validation_split={share} of {len(documents)} documents"
+        )
+    others = [v if v is None else np.asarray(v) for v in (y, sample_weight)]
+    return tuple(
+        (documents[rows], *(v if v is None else v[rows] for v in others))
+        for rows in (slice(place), slice(place, None))
+    )
 
 
 def _alone(document):

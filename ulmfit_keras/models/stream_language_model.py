@@ -7,8 +7,8 @@ from ulmfit_keras.callbacks.callback_list import callback_list
 from ulmfit_keras.data.token_stream import IGNORED_TARGET
 from ulmfit_keras.data.token_stream import TokenStream
 from ulmfit_keras.layers import ActivationRegularization
-from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
-from ulmfit_keras.models.chunked_cross_entropy import default_chunk_size
+from ulmfit_keras.layers.chunked_cross_entropy import chunked_cross_entropy
+from ulmfit_keras.layers.chunked_cross_entropy import default_chunk_size
 from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 from ulmfit_keras.models.training_memory import out_of_memory_advice
@@ -176,13 +176,19 @@ class StreamLanguageModel(keras.Model):
 
     def call(self, inputs, training=False):
         carried = self.training_state if training else self.evaluation_state
+        rows = inputs["token_ids"].shape[0]
+        # Before it trains, Keras on JAX calls a model on a batch of training
+        # as if to evaluate it, which leaves no state.
+        is_trial = rows not in (None, carried.shape[0])
+        state = ops.zeros((rows, carried.shape[1])) if is_trial else carried
         # A copy, since torch assigns variables in place before backward runs.
-        state = ops.stop_gradient(ops.copy(ops.convert_to_tensor(carried)))
+        state = ops.stop_gradient(ops.copy(ops.convert_to_tensor(state)))
         state = state * (1.0 - ops.expand_dims(inputs["starts"], -1))
         dropped, raw, state = self.language_model.backbone.encode(
             inputs["token_ids"], state, training=training
         )
-        carried.assign(ops.cast(ops.stop_gradient(state), "float32"))
+        if not is_trial:
+            carried.assign(ops.cast(ops.stop_gradient(state), "float32"))
         return self.regularization(dropped, raw, training=training)
 
     def compute_loss(

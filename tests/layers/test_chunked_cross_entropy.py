@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from keras import ops
 
-from ulmfit_keras.models.chunked_cross_entropy import chunked_cross_entropy
+from ulmfit_keras.layers.chunked_cross_entropy import chunked_cross_entropy
 
 
 def _data(tokens=11, features=5, vocabulary=13, seed=0):
