@@ -5,6 +5,8 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ulmfit_keras.data.corpus import counts
+from ulmfit_keras.data.corpus import folder_lock
 from ulmfit_keras.data.corpus import pieces
 from ulmfit_keras.data.corpus import preparation
 from ulmfit_keras.data.corpus import steps
@@ -276,6 +279,61 @@ def test_a_folder_of_another_corpus_is_left_alone(tmp_path):
     TokenShards(folder).verify()
 
 
+def test_a_renamed_file_is_the_same_if_it_is_read_alike(tmp_path):
+    path, folder = _write(tmp_path / "a.txt.gz", DOCUMENTS), tmp_path / "out"
+    manifest = _prepare(folder, [path])
+    path = path.rename(tmp_path / "b.GZ")
+    assert _prepare(folder, [path]) == manifest
+    # As if it had been taken for plain text.
+    manifest["splits"]["train"]["sources"][0]["name"] = "a.txt"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="other files"):
+        _prepare(folder, [path])
+
+
+def test_runs_are_told_apart_by_how_their_files_are_read():
+    def key(path):
+        source = {"path": path, "format": "text", "bytes": 9, "sha256": "0"}
+        return pieces.plan_runs([source], 100, False)[0].key
+
+    assert key("a.txt") == key("b/c.text")
+    assert key("a.gz") == key("b/c.GZ")
+    assert len({key("a.txt"), key("a.gz"), key("a.xz")}) == 3
+
+
+_HOLD = """
+import fcntl, os, sys, time
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_run_waits_for_another_in_its_folder_until_that_is_gone(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("fcntl")
+    path, folder = _write(tmp_path / "a.txt", DOCUMENTS), tmp_path / "out"
+    folder.mkdir()
+    warned = []
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(folder)], stdout=subprocess.PIPE
+    ) as other:
+
+        def warn(message, **kwargs):
+            warned.append(message)
+            other.kill()
+
+        monkeypatch.setattr(folder_lock.warnings, "warn", warn)
+        try:
+            assert other.stdout.readline() == b"held\n"
+            _prepare(folder, [path])
+        finally:
+            other.kill()
+    assert len(warned) == 1 and f"works in {folder}" in warned[0]
+    TokenShards(folder).verify()
+
+
 def test_wrong_files_are_told(tmp_path):
     path = _write(tmp_path / "a.txt", DOCUMENTS)
     copy = _write(tmp_path / "b.txt", DOCUMENTS)
@@ -292,6 +350,9 @@ def test_wrong_files_are_told(tmp_path):
     (tmp_path / "wide.txt").write_bytes("one two\n".encode("utf-16-le"))
     with pytest.raises(DataError, match="opens as utf-16-le"):
         _prepare(folder, [tmp_path / "wide.txt"])
+    (tmp_path / "packed.txt").write_bytes(gzip.compress(b"one two"))
+    with pytest.raises(DataError, match=r"packed.txt must be UTF-8.* \.gz"):
+        _prepare(folder, [tmp_path / "packed.txt"])
     with pytest.raises(DataError, match="which are equal"):
         _prepare(folder, [path], valid=[copy])
     with pytest.raises(DataError, match="must hold text"):
@@ -450,10 +511,46 @@ def test_a_shard_that_was_removed_is_told(tmp_path):
     (folder / shard).unlink()
     with pytest.raises(DataError, match=f"Received: no {shard}"):
         prepare_corpus(folder, [tmp_path / "a.txt"], verbose=False)
-    for content in "{", "{}", "null":
+
+
+def _damages(manifest):
+    """Contents that are not, or not quite, a manifest."""
+    yield from ("", "{", "{}", "[]", "null")
+    splits = manifest["splits"]
+    train, source = splits["train"], splits["train"]["sources"][0]
+    for holder, key in (
+        (manifest, "settings"),
+        (manifest, "splits"),
+        (manifest["vocabulary"], "fingerprint"),
+        (splits, "train"),
+        (train, "shards"),
+        (train["shards"][0], "file"),
+        (source, "sha256"),
+        (splits["valid"], "sources"),
+    ):
+        kept = holder.pop(key)
+        yield json.dumps(manifest)
+        for wrong in (None, []):
+            holder[key] = wrong
+            yield json.dumps(manifest)
+        holder[key] = kept
+
+
+def test_a_damaged_manifest_is_told(tmp_path):
+    train = _write(tmp_path / "a.txt", DOCUMENTS)
+    valid = _write(tmp_path / "b.txt", DOCUMENTS[:3])
+    folder = tmp_path / "out"
+    manifest = _prepare(folder, train, valid=valid)
+    for content in _damages(manifest):
         (folder / "manifest.json").write_text(content)
-        with pytest.raises(DataError, match="manifest.json is damaged"):
-            TokenShards(folder)
+        for read in (
+            lambda: TokenShards(folder),
+            lambda: _prepare(folder, train, valid=valid),
+        ):
+            with pytest.raises(DataError, match="manifest.json is damaged"):
+                read()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert _prepare(folder, train, valid=valid) == manifest
 
 
 def test_progress_is_shown_on_demand(tmp_path, capsys):

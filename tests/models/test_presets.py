@@ -1,3 +1,4 @@
+import hashlib
 import json
 import warnings
 
@@ -106,6 +107,45 @@ def test_a_changed_file_is_noticed(classifier, tmp_path):
     weights.unlink()
     with pytest.raises(ValueError, match="Received: no file"):
         models.AWDLSTMBackbone.from_preset(tmp_path)
+
+
+@pytest.fixture
+def preset(tmp_path):
+    """A folder with a file, and the checksum of that file."""
+    (tmp_path / "a b.json").write_bytes(b"{}")
+    return tmp_path, hashlib.sha256(b"{}").hexdigest()
+
+
+@pytest.mark.parametrize("mark", [" ", "*"])
+def test_checksums_are_those_of_sha256sum(preset, mark):
+    folder, checksum = preset
+    sums = folder / "SHA256SUMS"
+    sums.write_text(f"{checksum} {mark}a b.json\n\n")
+    presets.check_files(folder)
+    sums.write_text(f"{checksum[::-1]} {mark}a b.json\n")
+    with pytest.raises(ValueError, match=rf"a b\.json .*Received: {checksum}"):
+        presets.check_files(folder)
+
+
+@pytest.mark.parametrize(
+    "line", [b"a b.json", b"12  a b.json", b"\xff\xfe", b"%s", b"%s\ta b.json"]
+)
+def test_malformed_checksums_are_told(preset, line):
+    folder, checksum = preset
+    known = checksum.encode()
+    (folder / "SHA256SUMS").write_bytes(
+        known + b"  a b.json\n" + line.replace(b"%s", known) + b"\n"
+    )
+    with pytest.raises(ValueError, match="Line 2 of .*SHA256SUMS must be"):
+        presets.check_files(folder)
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_empty_checksums_are_told(preset, content):
+    folder, _ = preset
+    (folder / "SHA256SUMS").write_text(content)
+    with pytest.raises(ValueError, match="SHA256SUMS must name the files"):
+        presets.check_files(folder)
 
 
 def test_names_are_folders_of_saved_models(

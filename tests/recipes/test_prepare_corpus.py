@@ -32,16 +32,17 @@ def test_patterns_become_shards(files, presets, run_recipe):
     words = [train.vocabulary.tokens[i] for i in train]
     assert " ".join(words).startswith("xxbos xxmaj it was a good film train -")
     # The vocabulary of another corpus, and that of a preset.
-    run = run_recipe(
-        "prepare_corpus",
-        train=files / "valid.txt",
-        vocabulary=files / "out" / "vocabulary.txt",
-        output_dir=files / "same",
-    )
-    assert run.code == 0, run.stderr
-    same = data.TokenShards(files / "same")
-    assert same.vocabulary == train.vocabulary
-    assert same[:].tolist() == valid[:].tolist()
+    for name in ("out", "out/vocabulary.txt"):
+        run = run_recipe(
+            "prepare_corpus",
+            train=files / "valid.txt",
+            vocabulary=files / name,
+            output_dir=files / "same",
+        )
+        assert run.code == 0, run.stderr
+        same = data.TokenShards(files / "same")
+        assert same.vocabulary == train.vocabulary
+        assert same[:].tolist() == valid[:].tolist()
     run = run_recipe(
         "prepare_corpus",
         train=files / "valid.txt",

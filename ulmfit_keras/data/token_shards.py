@@ -3,20 +3,19 @@
 import bisect
 import functools
 import itertools
-import json
 import pathlib
 
 import numpy as np
 
 from ulmfit_keras.checksums import file_sha256
 from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE
-from ulmfit_keras.data.corpus.manifest import MANIFEST_VERSION
+from ulmfit_keras.data.corpus.manifest import PREPARE_ANEW
+from ulmfit_keras.data.corpus.manifest import read_manifest
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.text.vocabulary import Vocabulary
 from ulmfit_keras.text.word_splitting import BEGINNING
 
 _TOKENS_AT_ONCE = 1 << 20
-_ANEW = "Delete the folder and prepare the corpus anew."
 
 
 class TokenShards:
@@ -48,7 +47,7 @@ class TokenShards:
         self.folder = pathlib.Path(folder)
         self.split = split
         self.backwards = backwards
-        self.manifest = _read_manifest(self.folder)
+        self.manifest = read_manifest(self.folder)
         if split not in self.manifest["splits"]:
             raise DataError(
                 f"{self.folder} must have been prepared with --{split}=… "
@@ -69,14 +68,14 @@ class TokenShards:
         except (OSError, EOFError, ValueError) as error:
             raise DataError(
                 f"{path} must be a shard of ids, but is missing or damaged. "
-                f"{_ANEW} Received: {error}"
+                f"{PREPARE_ANEW} Received: {error}"
             ) from error
         found = (ids.dtype.name, ids.shape)
         expected = (self.manifest["dtype"], (shard["tokens"],))
         if found != expected:
             raise DataError(
                 f"{path} must hold {expected}, as {MANIFEST_FILE} says. "
-                f"{_ANEW} Received: {found}"
+                f"{PREPARE_ANEW} Received: {found}"
             )
         return ids
 
@@ -110,7 +109,7 @@ class TokenShards:
         if vocabulary.fingerprint != expected:
             raise DataError(
                 f"{path} must have the fingerprint {expected}, but was "
-                f"changed. {_ANEW} Received: "
+                f"changed. {PREPARE_ANEW} Received: "
                 f"{vocabulary.fingerprint}"
             )
         return vocabulary
@@ -160,7 +159,7 @@ class TokenShards:
             if found != file["sha256"]:
                 raise DataError(
                     f"{path} must have the SHA-256 {file['sha256']}, but was "
-                    f"damaged or changed. {_ANEW} "
+                    f"damaged or changed. {PREPARE_ANEW} "
                     f"Received: {found}"
                 )
         self._load_vocabulary()
@@ -230,27 +229,3 @@ class TokenShards:
             for first in range(0, len(shard), _TOKENS_AT_ONCE)
         ]
         return np.concatenate([*starts, [len(shard)]])
-
-
-def _read_manifest(folder):
-    path = folder / MANIFEST_FILE
-    if not path.is_file():
-        raise DataError(
-            f"{folder} must be a folder that recipes.prepare_corpus has "
-            f"finished. Run it, or run it again to continue. Received: no "
-            f"{path}"
-        )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        version = manifest["format_version"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"{path} is damaged. {_ANEW} Received: {error!r}"
-        ) from error
-    if version != MANIFEST_VERSION:
-        raise DataError(
-            f"{path} must have the format version {MANIFEST_VERSION}. Prepare "
-            "the corpus anew with this version of ulmfit_keras. Received: "
-            f"{version!r}"
-        )
-    return manifest

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 
 import keras
 
@@ -10,6 +11,12 @@ from ulmfit_keras.checksums import file_sha256
 
 PRESETS_DIR = pathlib.Path(__file__).parents[2] / "saved_models"
 CHECKSUMS_FILE = "SHA256SUMS"
+# `sha256sum -b` has the asterisk.
+_CHECKSUM = re.compile("([0-9a-f]{64}) [ *](.+)")
+_REMEDY = (
+    "It was damaged or changed; get the preset again, or delete "
+    f"{CHECKSUMS_FILE} if you changed it."
+)
 
 
 def find_preset(preset):
@@ -64,21 +71,42 @@ def check_files(folder):
         folder: path of the folder.
 
     Raises:
-        ValueError: if a file is missing or differs.
+        ValueError: if a file is missing or differs, or if `SHA256SUMS` is
+            not what `sha256sum` writes.
     """
     sums = pathlib.Path(folder) / CHECKSUMS_FILE
     if not sums.exists():
         return
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        expected, name = line.split(maxsplit=1)
+    for expected, name in _read_checksums(sums):
         path = sums.parent / name
         found = file_sha256(path) if path.is_file() else "no file"
         if found != expected:
             raise ValueError(
                 f"{path} must have the SHA-256 {expected} that {sums} names. "
-                "It was damaged or changed; get the preset again, or delete "
-                f"{CHECKSUMS_FILE} if you changed it. Received: {found}"
+                f"{_REMEDY} Received: {found}"
             )
+
+
+def _read_checksums(sums):
+    """The (SHA-256, name) of the files that a `SHA256SUMS` names."""
+    found = []
+    text = sums.read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _CHECKSUM.fullmatch(line)
+        if match:
+            found.append(match.groups())
+        elif line.strip():
+            raise ValueError(
+                f"Line {number} of {sums} must be a SHA-256 and the name of a "
+                f"file, as sha256sum writes them. {_REMEDY} "
+                f"Received: {line[:80]!r}"
+            )
+    if not found:
+        raise ValueError(
+            f"{sums} must name the files of the preset. {_REMEDY} "
+            "Received: no line"
+        )
+    return found
 
 
 def _name_dtype_of_weights(folder):

@@ -12,16 +12,13 @@ Files are read as a stream, so they may be larger than the memory, and plain
 ones from any place on, so that several processes can share one.
 """
 
-import bz2
-import gzip
-import importlib.util
-import io
 import json
-import lzma
-import os
-import zlib
 from typing import NamedTuple
 
+from ulmfit_keras.data.corpus.compression import DAMAGES
+from ulmfit_keras.data.corpus.compression import compression
+from ulmfit_keras.data.corpus.compression import decompressed
+from ulmfit_keras.data.corpus.compression import refuse_binary
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.text_files import wide_encoding
 from ulmfit_keras.text.cleaning import to_valid_text
@@ -33,27 +30,6 @@ _MAX_JSON_BYTES = 1 << 26
 _LINE_BYTES = 1 << 20
 
 TEXT, WIKI_EXTRACTOR, JSON_LINES = "text", "wikiextractor", "json"
-
-
-def _open_zstandard(file):
-    if importlib.util.find_spec("pyarrow") is None:
-        raise ImportError(
-            "Reading .zst files needs pyarrow: "
-            'pip install "ulmfit_keras[recipes]"'
-        )
-    import pyarrow
-
-    source = pyarrow.PythonFile(file, mode="r")
-    return io.BufferedReader(pyarrow.input_stream(source, compression="zstd"))
-
-
-_DECOMPRESSORS = {
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-    ".xz": lzma.open,
-    ".zst": _open_zstandard,
-}
-_DAMAGES = (OSError, EOFError, lzma.LZMAError, zlib.error)
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -74,16 +50,6 @@ def open_binary(path):
     return open(path, "rb")
 
 
-def is_compressed(path):
-    """Whether the name of a file ends as that of a compressed one."""
-    return os.path.splitext(path)[1].lower() in _DECOMPRESSORS
-
-
-def _decompressed(path, raw):
-    suffix = os.path.splitext(path)[1].lower()
-    return _DECOMPRESSORS[suffix](raw) if suffix in _DECOMPRESSORS else raw
-
-
 def _lines(file, position):
     """Yield (start, line); what follows in an overlong line has no start."""
     start = position
@@ -98,6 +64,7 @@ def _checked_lines(path, file, position=0):
     try:
         for start, line in _lines(file, position):
             if start == 0:
+                refuse_binary(path, line)
                 wide = wide_encoding(line)
                 if wide:
                     raise DataError(
@@ -106,8 +73,8 @@ def _checked_lines(path, file, position=0):
                     )
                 line = line.removeprefix(_UTF8_MARK)
             yield start, line
-    except _DAMAGES as error:
-        if not is_compressed(path):
+    except DAMAGES as error:
+        if not compression(path):
             raise
         raise DataError(
             f"{path} is damaged or not the compressed file that its name "
@@ -125,7 +92,7 @@ def detect_format(path, open_file=open_binary):
     Returns:
         `"text"`, `"wikiextractor"` or `"json"`.
     """
-    with open_file(path) as raw, _decompressed(path, raw) as file:
+    with open_file(path) as raw, decompressed(path, raw) as file:
         for _, line in _checked_lines(path, file):
             line = line.strip()
             if line.startswith(b"<doc id="):
@@ -248,7 +215,7 @@ def read_span(
         DataError: if the file is damaged or not what its name or its first
             line say.
     """
-    with open_file(path) as raw, _decompressed(path, raw) as file:
+    with open_file(path) as raw, decompressed(path, raw) as file:
         position = first
         if first:
             # From the line that opens at `first` or later; one line break

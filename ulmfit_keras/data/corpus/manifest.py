@@ -1,6 +1,7 @@
 """The manifest of a prepared corpus: what went in, and what came out."""
 
 import collections
+import json
 import os
 
 from ulmfit_keras.data.corpus.pieces import word_rules_fingerprint
@@ -12,6 +13,24 @@ MANIFEST_FILE = "manifest.json"
 MANIFEST_VERSION = 1
 VOCABULARY_FILE = "vocabulary.txt"
 MODEL_FILE = "vocabulary.spm"
+PREPARE_ANEW = "Delete the folder and prepare the corpus anew."
+
+# What is read of a manifest: dicts with these keys, and lists of such.
+_SPLIT = {
+    "tokens": int,
+    "documents": int,
+    "unknown_share": float,
+    "not_utf8": int,
+    "sources": [{"name": str, "sha256": str}],
+    "shards": [{"file": str, "tokens": int, "sha256": str}],
+}
+_MANIFEST = {
+    "settings": dict,
+    "word_rules": str,
+    "vocabulary": {"file": str, "size": int, "fingerprint": str},
+    "dtype": str,
+    "splits": {"train": _SPLIT},
+}
 
 
 def check_paths(splits):
@@ -135,3 +154,65 @@ def _describe_split(sources, shards):
         ],
         "shards": shards,
     }
+
+
+def read_manifest(folder):
+    """Read the manifest of a prepared corpus.
+
+    Args:
+        folder: a `pathlib.Path`.
+
+    Returns:
+        The manifest, a dict.
+
+    Raises:
+        DataError: if there is none, or if it is damaged or of another
+            version.
+    """
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise DataError(
+            f"{folder} must be a folder that recipes.prepare_corpus has "
+            f"finished. Run it, or run it again to continue. Received: no "
+            f"{path}"
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        version = manifest["format_version"]
+        if version == MANIFEST_VERSION:
+            _check_shape("manifest", manifest, _MANIFEST)
+            for split, content in manifest["splits"].items():
+                _check_shape(split, content, _SPLIT)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"{path} is damaged. {PREPARE_ANEW} Received: {error!r}"
+        ) from error
+    if version != MANIFEST_VERSION:
+        raise DataError(
+            f"{path} must have the format version {MANIFEST_VERSION}. Prepare "
+            "the corpus anew with this version of ulmfit_keras. Received: "
+            f"{version!r}"
+        )
+    return manifest
+
+
+def _check_shape(name, value, shape):
+    """Raise a `TypeError` or `KeyError` if a value lacks what is read of it.
+
+    Args:
+        name: of the value.
+        value: what JSON gave.
+        shape: a type, a dict of the shapes of its items, or a list of the
+            one shape that all its items have.
+    """
+    kind = shape if isinstance(shape, type) else type(shape)
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {value!r}"[:80])
+    if isinstance(shape, dict):
+        for key, inner in shape.items():
+            _check_shape(key, value[key], inner)
+    if isinstance(shape, list):
+        if not value:
+            raise ValueError(f"{name} is empty")
+        for item in value:
+            _check_shape(name, item, shape[0])

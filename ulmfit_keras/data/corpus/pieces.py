@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ulmfit_keras.data.corpus.documents import is_compressed
+from ulmfit_keras.data.corpus.compression import compression
 from ulmfit_keras.data.corpus.documents import read_span
 from ulmfit_keras.text import characters
 from ulmfit_keras.text.cleaning import HTML_REPLACEMENTS
@@ -83,11 +83,11 @@ def plan_runs(sources, run_bytes, join_ideographs):
         path, form = source["path"], source["format"]
         length = source["bytes"]
         edges = [0]
-        if not is_compressed(path):
+        if not compression(path):
             edges = [*range(0, length, run_bytes)] or [0]
         for first, last in zip(edges, [*edges[1:], None], strict=True):
             weight = (length if last is None else last) - first
-            if is_compressed(path):
+            if compression(path):
                 weight *= 4  # what text is compressed to, about
             if not groups or size + weight > run_bytes:
                 groups.append([])
@@ -98,7 +98,10 @@ def plan_runs(sources, run_bytes, join_ideographs):
     rules = [1, run_bytes, join_ideographs, word_rules_fingerprint()]
     runs = []
     for group in groups:
-        content = [[sha256, *span[2:]] for span, sha256 in group]
+        content = [
+            [sha256, compression(path), *how]
+            for (_, path, *how), sha256 in group
+        ]
         key = hashlib.sha256(json.dumps([rules, content]).encode())
         runs.append(Run(key.hexdigest()[:32], [span for span, _ in group]))
     return runs

@@ -7,7 +7,9 @@ import re
 import shutil
 
 from ulmfit_keras.checksums import file_sha256
+from ulmfit_keras.data.corpus.compression import compression
 from ulmfit_keras.data.corpus.documents import detect_format
+from ulmfit_keras.data.corpus.folder_lock import only_run
 from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE
 from ulmfit_keras.data.corpus.manifest import MODEL_FILE
 from ulmfit_keras.data.corpus.manifest import VOCABULARY_FILE
@@ -15,7 +17,7 @@ from ulmfit_keras.data.corpus.manifest import check_contents
 from ulmfit_keras.data.corpus.manifest import check_paths
 from ulmfit_keras.data.corpus.manifest import make_manifest
 from ulmfit_keras.data.corpus.manifest import make_settings
-from ulmfit_keras.data.corpus.pieces import read_json
+from ulmfit_keras.data.corpus.manifest import read_manifest
 from ulmfit_keras.data.corpus.pieces import word_rules_fingerprint
 from ulmfit_keras.data.corpus.pieces import write_json
 from ulmfit_keras.data.corpus.progress import WatchedPool
@@ -52,7 +54,8 @@ def prepare_corpus(
     `manifest.json`, which tells sources, counts and checksums. They are the
     same for any number of processes. A run that was broken off continues; it
     keeps what is finished in the subfolder `unfinished`, some five bytes a
-    token, which goes at the end. A finished folder is left alone.
+    token, which goes at the end. A finished folder is left alone, and where
+    another run is at work, this one waits for its end.
 
     However long the files are, and however many different words they have,
     the memory is about 1 GB for what the calling process imports, and less
@@ -79,7 +82,7 @@ def prepare_corpus(
 
     Raises:
         DataError: if a file cannot be read, or stands in two splits or twice
-            in one, or if the folder holds another corpus.
+            in one, or if the folder holds another or a damaged corpus.
 
     Example:
 
@@ -108,15 +111,17 @@ def prepare_corpus(
     with WorkerPool(processes) as pool:
         pool = WatchedPool(pool, verbose)
         sources = _inspect(splits, pool)
-        manifest = read_json(folder / MANIFEST_FILE)
-        if manifest is None:
-            work_folder.mkdir(parents=True, exist_ok=True)
-            manifest = _prepare(folder, sources, settings, tokenizer, pool)
-            _remove_other_shards(folder, manifest)
-            write_json(folder / MANIFEST_FILE, manifest, work_folder)
-        else:
-            _check_same(folder, manifest, sources, settings, tokenizer)
-    shutil.rmtree(work_folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        with only_run(folder):
+            if (folder / MANIFEST_FILE).is_file():
+                manifest = read_manifest(folder)
+                _check_same(folder, manifest, sources, settings, tokenizer)
+            else:
+                work_folder.mkdir(exist_ok=True)
+                manifest = _prepare(folder, sources, settings, tokenizer, pool)
+                _remove_other_shards(folder, manifest)
+                write_json(folder / MANIFEST_FILE, manifest, work_folder)
+            shutil.rmtree(work_folder, ignore_errors=True)
     return manifest
 
 
@@ -174,7 +179,10 @@ def _check_same(folder, manifest, sources, settings, tokenizer):
         "settings": manifest["settings"],
         "word rules": manifest["word_rules"],
         "files": {
-            split: [source["sha256"] for source in content["sources"]]
+            split: [
+                (source["sha256"], compression(source["name"]))
+                for source in content["sources"]
+            ]
             for split, content in manifest["splits"].items()
         },
     }
@@ -182,7 +190,10 @@ def _check_same(folder, manifest, sources, settings, tokenizer):
         "settings": settings,
         "word rules": word_rules_fingerprint(),
         "files": {
-            split: [source["sha256"] for source in group]
+            split: [
+                (source["sha256"], compression(source["path"]))
+                for source in group
+            ]
             for split, group in sources.items()
         },
     }

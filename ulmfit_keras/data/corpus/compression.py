@@ -1,0 +1,88 @@
+"""How corpus files are compressed, by their names and by how they open.
+
+The name decides how a file is read. How it opens tells where the name is
+wrong: what is compressed must not be taken for text.
+"""
+
+import bz2
+import gzip
+import importlib.util
+import io
+import lzma
+import os
+import re
+import zlib
+
+from ulmfit_keras.data.errors import DataError
+
+# What reading a damaged compressed file raises.
+DAMAGES = (OSError, EOFError, lzma.LZMAError, zlib.error)
+
+
+def _open_zstandard(file):
+    if importlib.util.find_spec("pyarrow") is None:
+        raise ImportError(
+            "Reading .zst files needs pyarrow: "
+            'pip install "ulmfit_keras[recipes]"'
+        )
+    import pyarrow
+
+    source = pyarrow.PythonFile(file, mode="r")
+    return io.BufferedReader(pyarrow.input_stream(source, compression="zstd"))
+
+
+_DECOMPRESSORS = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zst": _open_zstandard,
+}
+_OPENINGS = {
+    ".gz": rb"\x1f\x8b",
+    ".bz2": rb"BZh[1-9]1AY&SY",
+    ".xz": rb"\xfd7zXZ\x00",
+    ".zst": rb"\x28\xb5\x2f\xfd",
+    ".zip": rb"PK\x03\x04",
+    ".7z": rb"7z\xbc\xaf\x27\x1c",
+    ".npy": rb"\x93NUMPY",
+}
+
+
+def compression(path):
+    """The suffix by which a file is decompressed, or None for a plain one.
+
+    Args:
+        path: str, the file; its name is enough.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix if suffix in _DECOMPRESSORS else None
+
+
+def decompressed(path, raw):
+    """A file to read what is in it.
+
+    Args:
+        path: str, the file.
+        raw: the file, open to read bytes. A plain one comes back as it is.
+    """
+    suffix = compression(path)
+    return _DECOMPRESSORS[suffix](raw) if suffix else raw
+
+
+def refuse_binary(path, opening):
+    """Raise a `DataError` if what should be text opens as another file does.
+
+    Args:
+        path: str, the file.
+        opening: its first bytes, decompressed if its name says so.
+    """
+    for suffix, pattern in _OPENINGS.items():
+        if not re.match(pattern, opening):
+            continue
+        advice = "Take the text out of it."
+        if suffix in _DECOMPRESSORS and not compression(path):
+            advice = "Give it that suffix, by which it is decompressed."
+        raise DataError(
+            f"{path} must be UTF-8 text, but opens as a {suffix} file does. "
+            f"{advice} Received: {opening[:8]!r}"
+        )
