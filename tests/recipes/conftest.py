@@ -41,6 +41,14 @@ class Run(NamedTuple):
         return json.loads(self.stdout.splitlines()[-1])
 
 
+@pytest.fixture(autouse=True)
+def long_csv_fields():
+    """Lets `csv`, in tests on recipes only, read texts of any length."""
+    limit = csv.field_size_limit(2**31 - 1)
+    yield
+    csv.field_size_limit(limit)
+
+
 @pytest.fixture(scope="session")
 def run_recipe():
     """run_recipe(name, *arguments, **options): its `Run`."""

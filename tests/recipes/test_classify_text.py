@@ -36,7 +36,6 @@ def classified(run_recipe, folder, classifier_options, tmp_path_factory):
 
 
 def read_predictions(path):
-    csv.field_size_limit(2**31 - 1)
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
