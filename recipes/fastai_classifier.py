@@ -21,6 +21,7 @@ import time
 from fastai.text import all as fastai
 
 from recipes.fastai_side import MOMENTA
+from recipes.fastai_side import NoValidation
 from recipes.fastai_side import config
 
 # The tutorial's first epoch trains the words only, and it has no rate for one
@@ -148,7 +149,9 @@ def classifier(settings):
     learner.remove_cb(fastai.ProgressCallback)
     learner.load_encoder("encoder")
     learner.freeze()
-    learner.fit_one_cycle(1, 2e-2, moms=MOMENTA)
+    # A look at the test rows after each epoch would take most of the time.
+    how = {"moms": MOMENTA, "cbs": NoValidation()}
+    learner.fit_one_cycle(1, 2e-2, **how)
     epochs = (1, 1, max(1, settings["epochs"] - 3))
     for stage, (peak, count) in enumerate(zip(PEAKS, epochs, strict=True)):
         if stage < 2:
@@ -156,7 +159,7 @@ def classifier(settings):
         else:
             learner.unfreeze()
         rates = slice(peak / FACTOR**4, peak)
-        learner.fit_one_cycle(count, rates, moms=MOMENTA)
+        learner.fit_one_cycle(count, rates, **how)
     outputs, truth = learner.get_preds(dl=test_batches)
     wrong = (outputs.argmax(1) != truth).float().mean()
     return {"test_error": round(float(wrong), 6)}
