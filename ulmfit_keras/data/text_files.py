@@ -1,36 +1,14 @@
 """From a file, compressed or not, to its text, or to a clear error."""
 
-import bz2
 import codecs
-import gzip
-import importlib.util
-import lzma
+import io
 import pathlib
-import zlib
 
+from ulmfit_keras.data.compression import DAMAGES
+from ulmfit_keras.data.compression import compression
+from ulmfit_keras.data.compression import decompressed
 from ulmfit_keras.data.errors import DataError
 
-
-def _decompress_zstandard(data):
-    if importlib.util.find_spec("pyarrow") is None:
-        raise ImportError(
-            "Reading .zst files needs pyarrow: "
-            'pip install "ulmfit_keras[recipes]"'
-        )
-    import pyarrow
-
-    source = pyarrow.BufferReader(data)
-    with pyarrow.input_stream(source, compression="zstd") as stream:
-        return stream.read()
-
-
-_DECOMPRESSORS = {
-    ".gz": gzip.decompress,
-    ".xz": lzma.decompress,
-    ".bz2": bz2.decompress,
-    ".zst": _decompress_zstandard,
-}
-_DAMAGES = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
 _BYTE_ORDER_MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -49,7 +27,7 @@ def file_format(path):
         The suffix in lower case with its dot, such as `".csv"`.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _DECOMPRESSORS:
+    if compression(path):
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
 
@@ -69,12 +47,10 @@ def read_bytes(path):
     """
     path = pathlib.Path(path)
     data = path.read_bytes()
-    decompress = _DECOMPRESSORS.get(path.suffix.lower())
-    if decompress is None:
-        return data
     try:
-        return decompress(data)
-    except _DAMAGES as error:
+        with decompressed(path, io.BytesIO(data)) as file:
+            return file.read()
+    except (ValueError, *DAMAGES) as error:
         raise DataError(
             f"{path} is damaged or not a {path.suffix} file ({error}). "
             f"Write it anew. Received: {len(data)} bytes that begin with "

@@ -15,10 +15,10 @@ ones from any place on, so that several processes can share one.
 import json
 from typing import NamedTuple
 
-from ulmfit_keras.data.corpus.compression import DAMAGES
-from ulmfit_keras.data.corpus.compression import compression
-from ulmfit_keras.data.corpus.compression import decompressed
-from ulmfit_keras.data.corpus.compression import refuse_binary
+from ulmfit_keras.data.compression import DAMAGES
+from ulmfit_keras.data.compression import compression
+from ulmfit_keras.data.compression import decompressed
+from ulmfit_keras.data.compression import refuse_binary
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.text_files import wide_encoding
 from ulmfit_keras.text.cleaning import to_valid_text

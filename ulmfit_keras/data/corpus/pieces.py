@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ulmfit_keras.data.corpus.compression import compression
+from ulmfit_keras.data.compression import compression
 from ulmfit_keras.data.corpus.documents import read_span
 from ulmfit_keras.text import characters
 from ulmfit_keras.text.cleaning import HTML_REPLACEMENTS

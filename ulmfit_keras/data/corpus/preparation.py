@@ -7,7 +7,7 @@ import re
 import shutil
 
 from ulmfit_keras.checksums import file_sha256
-from ulmfit_keras.data.corpus.compression import compression
+from ulmfit_keras.data.compression import compression
 from ulmfit_keras.data.corpus.documents import detect_format
 from ulmfit_keras.data.corpus.folder_lock import only_run
 from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE

@@ -1,4 +1,4 @@
-"""How corpus files are compressed, by their names and by how they open.
+"""How files are compressed, by their names and by how they open.
 
 The name decides how a file is read. How it opens tells where the name is
 wrong: what is compressed must not be taken for text.

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from ulmfit_keras.data.corpus.compression import compression
+from ulmfit_keras.data.compression import compression
 from ulmfit_keras.data.corpus.documents import read_documents
 from ulmfit_keras.data.errors import DataError
 
