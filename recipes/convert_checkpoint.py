@@ -10,7 +10,7 @@ or, as awd-lstm-lm's own script saved them,
 and back, for fastai's `load_pretrained` (needs torch):
     python -m recipes.convert_checkpoint --preset=wt103/preset \
         --output_dir=for_fastai
-Hardware, minutes: half a minute on two CPU cores.
+Hardware, minutes: half a minute on two CPU cores (2026-11-21).
 Result: OUTPUT_DIR/preset, or OUTPUT_DIR/weights.pth and itos.pkl; the same
 outputs as before to 1e-5 in float32. The last line on stdout is one JSON
 object with the paths and the number of tokens.

@@ -7,7 +7,7 @@ from absl import flags
 
 from recipes import common
 from recipes import fastai_environment
-from recipes import inputs
+from recipes import pretrained
 from recipes import processes
 from recipes import run_records
 from recipes.downstream_settings import FASTAI_STAGE_2_ROWS
@@ -80,7 +80,7 @@ def finetune(name, folder):
     """Stage 2 in fastai; returns sizes and paths that stage 3 needs."""
     from ulmfit_keras import convert
 
-    (language_model,) = inputs.load_language_models(FLAGS.preset)
+    (language_model,) = pretrained.load_language_models(FLAGS.preset)
     tables = public_tables(name)
     folder.mkdir(parents=True, exist_ok=True)
     weights, itos = folder / "weights.pth", folder / "itos.pkl"

@@ -22,6 +22,7 @@ from absl import flags
 
 from recipes import common
 from recipes import inputs
+from recipes import pretrained
 from recipes import training
 
 FLAGS = flags.FLAGS
@@ -42,7 +43,7 @@ def main(_):
     from ulmfit_keras import data
 
     tables, changes = inputs.read_tables(FLAGS["test_fraction"].present)
-    (language_model,) = inputs.load_language_models(FLAGS.preset)
+    (language_model,) = pretrained.load_language_models(FLAGS.preset)
     tokenizer = language_model.preprocessor.tokenizer
     report = data.data_report(tables, tokenizer, changes=changes)
     print(f"\n{data.format_report(report)}\n")

@@ -1,4 +1,4 @@
-"""What recipes read: files of text, the tables and the pretrained model."""
+"""What recipes read: files of text and the tables."""
 
 import glob
 import os
@@ -268,46 +268,3 @@ def check_labels(tables):
             data.encode_labels(table, names, FLAGS.problem_type)
     if "valid" not in tables and FLAGS.validation_fraction:
         _split(tables["train"], FLAGS.validation_fraction)
-
-
-@common.user_errors()
-def load_language_models(preset, backward_preset=None):
-    """The pretrained language models, one for each direction.
-
-    Args:
-        preset: a name or a folder, see `find_preset`.
-        backward_preset: another one, whose model reads backwards. Defaults
-            to None.
-
-    Returns:
-        A list of one or two `AWDLSTMCausalLM`.
-    """
-    from ulmfit_keras import models
-
-    language_models = []
-    for name in filter(None, (preset, backward_preset)):
-        language_models.append(models.AWDLSTMCausalLM.from_preset(name))
-        if language_models[-1].preprocessor is None:
-            raise ValueError(
-                "A preset must hold the preprocessor, with the vocabulary, "
-                "that its language model was saved with. Give the model one "
-                f"and save it again. Received: {name}"
-            )
-    if len(language_models) == 1:
-        return language_models
-    directions = [model.backbone.backwards for model in language_models]
-    if directions != [False, True]:
-        raise ValueError(
-            "--preset must read forwards and --backward_preset backwards. "
-            f"Received: models with backwards={directions}"
-        )
-    vocabularies = {
-        model.preprocessor.tokenizer.vocabulary.fingerprint
-        for model in language_models
-    }
-    if len(vocabularies) > 1:
-        raise ValueError(
-            "--preset and --backward_preset must have the same vocabulary. "
-            f"Received: the fingerprints {sorted(vocabularies)}"
-        )
-    return language_models

@@ -3,7 +3,7 @@
 Commands:
     python -m recipes.parcels pack corpus parcels
     python -m recipes.parcels unpack parcels corpus
-Minutes: one for 100 MiB.
+Hardware, minutes: one core of an AMD EPYC, one for 100 MiB (2026-11-21).
 
 A list with the sha256 of every parcel goes along, so that a lost or damaged
 one is named. Besides absl only Python's standard library is imported.

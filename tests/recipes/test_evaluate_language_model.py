@@ -51,6 +51,20 @@ def test_a_preset_without_its_vocabulary_is_told(run_recipe, presets, tmp_path):
     assert f"Received: {tmp_path / 'bare'}" in run.stderr
 
 
+def test_the_preset_of_a_classifier_is_refused(run_recipe, presets, tmp_path):
+    backbone = models.AWDLSTMBackbone.from_preset(presets / "forward")
+    models.AWDLSTMTextClassifier(backbone, num_classes=2).save_to_preset(
+        tmp_path / "classifier"
+    )
+    run = run_recipe(
+        "evaluate_language_model",
+        preset=tmp_path / "classifier",
+        texts=__file__,
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "that of a AWDLSTMTextClassifier" in run.stderr
+
+
 def test_a_missing_file_is_named(run_recipe, presets, tmp_path):
     run = run_recipe(
         "evaluate_language_model",

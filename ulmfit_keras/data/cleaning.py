@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 from ulmfit_keras.text.cleaning import replace_html
+from ulmfit_keras.text.cleaning import to_valid_text
 from ulmfit_keras.text.word_splitting import FIELD_SEPARATOR
 
 # Only names of elements: "a < b and c > d" is no mark-up.
@@ -54,7 +55,7 @@ def clean_texts(texts, html=True, control_characters=True, white_space=True):
     to be read and compared. Apply it to training and test texts alike.
 
     Args:
-        texts: list of str.
+        texts: list of str or bytes.
         html: remove tags, comments and scripts, and turn entities such as
             `&amp;` into characters.
         control_characters: replace them by spaces; soft hyphens and byte
@@ -65,6 +66,9 @@ def clean_texts(texts, html=True, control_characters=True, white_space=True):
     Returns:
         `(cleaned, counts)`: a list of str, and for each option the number
         of texts it changed.
+
+    Raises:
+        TypeError: if a text is neither str nor bytes.
 
     Example:
 
@@ -80,7 +84,7 @@ def clean_texts(texts, html=True, control_characters=True, white_space=True):
         steps["white_space"] = _without_extra_white_space
     counts = dict.fromkeys(steps, 0)
     cleaned = []
-    for text in texts:
+    for text in map(to_valid_text, texts):
         for name, step in steps.items():
             new = step(text)
             counts[name] += new != text

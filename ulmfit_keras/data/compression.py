@@ -37,14 +37,25 @@ _DECOMPRESSORS = {
     ".xz": lzma.open,
     ".zst": _open_zstandard,
 }
+_SUFFIX = "Give it that suffix, by which it is decompressed."
+_SHEET = "Save a spreadsheet as CSV (UTF-8); take the text out of an archive."
+_TAKE_OUT = "Take the text out of it."
+# How files open that are not text, and what to do about it.
 _OPENINGS = {
-    ".gz": rb"\x1f\x8b",
-    ".bz2": rb"BZh[1-9]1AY&SY",
-    ".xz": rb"\xfd7zXZ\x00",
-    ".zst": rb"\x28\xb5\x2f\xfd",
-    ".zip": rb"PK\x03\x04",
-    ".7z": rb"7z\xbc\xaf\x27\x1c",
-    ".npy": rb"\x93NUMPY",
+    ".gz": (rb"\x1f\x8b", _SUFFIX),
+    ".bz2": (rb"BZh[1-9]1AY&SY", _SUFFIX),
+    ".xz": (rb"\xfd7zXZ\x00", _SUFFIX),
+    ".zst": (rb"\x28\xb5\x2f\xfd", _SUFFIX),
+    ".lz4": (rb"\x04\x22\x4d\x18", _TAKE_OUT),
+    ".zip": (rb"PK\x03\x04", _SHEET),
+    ".xls": (rb"\xd0\xcf\x11\xe0", _SHEET),
+    ".7z": (rb"7z\xbc\xaf\x27\x1c", _TAKE_OUT),
+    ".pdf": (rb"%PDF-\d\.\d", _TAKE_OUT),
+    ".parquet": (
+        rb"PAR1[^ -~]",
+        "Give a table that suffix; take the text out of it for anything else.",
+    ),
+    ".npy": (rb"\x93NUMPY", _TAKE_OUT),
 }
 
 
@@ -76,13 +87,12 @@ def refuse_binary(path, opening):
         path: str, the file.
         opening: its first bytes, decompressed if its name says so.
     """
-    for suffix, pattern in _OPENINGS.items():
+    for suffix, (pattern, advice) in _OPENINGS.items():
         if not re.match(pattern, opening):
             continue
-        advice = "Take the text out of it."
-        if suffix in _DECOMPRESSORS and not compression(path):
-            advice = "Give it that suffix, by which it is decompressed."
+        if advice == _SUFFIX and compression(path):  # compressed twice
+            advice = _TAKE_OUT
         raise DataError(
-            f"{path} must be UTF-8 text, but opens as a {suffix} file does. "
+            f"{path} must be text, but opens as a {suffix} file does. "
             f"{advice} Received: {opening[:8]!r}"
         )

@@ -29,6 +29,9 @@ class TextTable:
             line of a JSON lines file, a place counted from 0, or a file name.
             Defaults to places counted from 0.
 
+    Raises:
+        DataError: if texts and labels are not equally many.
+
     Example:
 
     >>> table = TextTable(["good", "", "bad"], ["pos", "pos", "neg"])

@@ -7,6 +7,7 @@ import pathlib
 from ulmfit_keras.data.compression import DAMAGES
 from ulmfit_keras.data.compression import compression
 from ulmfit_keras.data.compression import decompressed
+from ulmfit_keras.data.compression import refuse_binary
 from ulmfit_keras.data.errors import DataError
 
 _BYTE_ORDER_MARKS = (
@@ -65,16 +66,18 @@ def decode(data, encoding, source):
         data: bytes.
         encoding: name of the encoding. A byte order mark of UTF-8 is
             removed.
-        source: what the data are, for the error.
+        source: str, the file that the data are from.
 
     Returns:
         str.
 
     Raises:
-        DataError: if the data are not in this encoding. It tells the line
-            and the encoding they are likely in.
+        DataError: if the data are not in this encoding, with the line and
+            the encoding they are likely in; if they open as a file does that
+            holds no text, such as a spreadsheet.
         ValueError: if there is no such encoding.
     """
+    refuse_binary(source, data[:16])
     if encoding.lower() in ("utf-8", "utf8", "utf_8"):
         encoding = "utf-8-sig"
     place, wide = 0, None
@@ -101,11 +104,6 @@ def decode(data, encoding, source):
 
 def _advice(data, place, wide):
     """What a file that cannot be decoded at a place is likely to be."""
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        return (
-            "It is a spreadsheet or an archive, not a text file: save it as "
-            "CSV (UTF-8)."
-        )
     if not data[:place].removeprefix(codecs.BOM_UTF8).isascii():
         return (
             "It is, up to this place, which therefore is damaged: correct "

@@ -44,6 +44,10 @@ def tfidf_baseline(
         (number of them), `train_rows` and `seconds` added, and float
         [N, C] probabilities or [N] values for the test texts.
 
+    Raises:
+        ValueError: if `problem_type` is unknown, or a regression has several
+            numbers a row.
+
     Example:
 
     >>> metrics, probabilities = tfidf_baseline(

@@ -32,6 +32,9 @@ def confident_mistakes(
     Returns:
         A list of row indices.
 
+    Raises:
+        ValueError: if a regression has several numbers a row.
+
     Example:
 
     >>> probabilities = [[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]]

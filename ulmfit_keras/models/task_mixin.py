@@ -50,6 +50,20 @@ class TaskMixin(QuantizationMixin, PresetMixin):
     """
 
     def fit(self, x=None, y=None, validation_data=None, **kwargs):
+        """Train as KerasHub's tasks do.
+
+        Args:
+            x: texts, a data set of texts, or preprocessed batches.
+            y: labels, unless `x` holds them.
+            validation_data: of the kind of `x`.
+            **kwargs: see `keras.Model.fit`.
+
+        Returns:
+            The Keras `History`.
+
+        Raises:
+            ValueError: if `validation_data` is a `PyDataset` beside texts.
+        """
         kwargs["validation_data"] = validation_data
         if is_preprocessed(x):
             if _has_texts(validation_data):

@@ -45,6 +45,9 @@ def lstm_supports_jit(portable=False):
     Args:
         portable: as for `lstm`.
 
+    Returns:
+        bool.
+
     Example:
 
     ```python
@@ -62,6 +65,9 @@ def lstm_path(dtype, portable=False):
     Args:
         dtype: str, of its arguments.
         portable: as for `lstm`.
+
+    Returns:
+        str.
 
     Example:
 

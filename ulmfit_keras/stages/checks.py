@@ -6,7 +6,17 @@ from ulmfit_keras import data
 
 
 class DivergenceError(ValueError):
-    """Training by settings that no usable weights came out of."""
+    """Training by settings that no usable weights came out of.
+
+    Example:
+
+    ```python
+    try:
+        classifier = train_classifier(lm, texts, labels, learning_rate=rate)
+    except DivergenceError:
+        classifier = train_classifier(lm, texts, labels, learning_rate=rate / 3)
+    ```
+    """
 
 
 def check_texts(language_model, texts, purpose, advice):

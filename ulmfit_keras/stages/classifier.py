@@ -111,8 +111,9 @@ def train_classifier(
             only in the validation data, a classifier that is trained on has
             another problem type, no labels, or does not know one of them,
             `settings` is unknown, a rate or `adversarial_epsilon` out of its
-            range, there is a `patience` but nothing to validate on, there are
-            class weights but no classes, or if training diverges.
+            range, there is a `patience` but nothing to validate on, or there
+            are class weights but no classes.
+        DivergenceError: a `ValueError`, if training diverges.
 
     Example:
 

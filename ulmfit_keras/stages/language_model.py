@@ -84,8 +84,8 @@ def finetune_language_model(
 
     Raises:
         ValueError: if there is no text to hold out, no word to train or to
-            validate on, `settings` is unknown, a rate out of its range,
-            or if training diverges.
+            validate on, `settings` is unknown, or a rate out of its range.
+        DivergenceError: a `ValueError`, if training diverges.
 
     Example:
 

@@ -34,6 +34,10 @@ def encode_texts(tokenizer, texts, max_tokens=None, processes=None):
     Returns:
         A list of int32 arrays, one for each text, in order.
 
+    Raises:
+        TypeError: if a text is neither str nor bytes.
+        ValueError: if the tokenizer has no vocabulary yet.
+
     Example:
 
     >>> from ulmfit_keras.text import WordTokenizer

@@ -159,6 +159,9 @@ def split_words(text, join_ideographs=False):
     Returns:
         A list of str. No `xxbos` is added.
 
+    Raises:
+        TypeError: if a text is neither str nor bytes.
+
     Example:
 
     >>> split_words("Soooo GOOD, isn't it?")[:6]
@@ -196,6 +199,9 @@ def join_fields(fields):
         One str; the tokenizers read its marks as `xxfld 1 … xxfld 2 …`.
         A mark is the control character U+001F, the only one with a meaning;
         those in the fields become spaces.
+
+    Raises:
+        TypeError: if a text is neither str nor bytes.
 
     Example:
 
