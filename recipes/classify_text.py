@@ -36,6 +36,7 @@ from absl import flags
 
 from recipes import common
 from recipes import guessing
+from recipes import outputs
 from recipes import preparation
 from recipes import training
 
@@ -53,25 +54,37 @@ flags.adopt_module_key_flags(common)
 def chosen_label(row, labels):
     """What a row of probabilities says, as it stands in predictions.csv."""
     if FLAGS.problem_type == "multi_label":
-        return ";".join(
+        return FLAGS.label_delimiter.join(
             label for label, p in zip(labels, row, strict=True) if p >= 0.5
         )
     return labels[row.argmax()]
 
 
 def write_predictions(path, table, predictions, labels):
-    """One row a text: text, truth, prediction, a probability per class."""
+    """One row a text: text, truth, prediction, a probability per class.
+
+    The column of a class has its name, `p(text)` where there is such a column.
+    """
+    names = ["text", "truth", "prediction"]
+    names += [f"p({x})" if x in names else x for x in labels or []]
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["text", "truth", "prediction", *(labels or [])])
+        writer.writerow(names)
         for text, truth, row in zip(
             table.texts, table.labels, predictions, strict=True
         ):
-            truth = ";".join(truth) if isinstance(truth, list) else truth
+            if isinstance(truth, list):
+                truth = FLAGS.label_delimiter.join(truth)
             numbers = [f"{number:.6g}" for number in row]
             if labels is not None:
                 numbers.insert(0, chosen_label(row, labels))
             writer.writerow([text, truth, *numbers])
+
+
+def language_model_path(output_dir, language_model):
+    """Where the language model of stage 2 is kept."""
+    name = training.stage_name("language model", language_model)
+    return output_dir / name.replace(" ", "_")
 
 
 def finetune(language_model, tables, output_dir, histories):
@@ -83,8 +96,8 @@ def finetune(language_model, tables, output_dir, histories):
         language_model, tables, output_dir
     )
     histories.append(record(name, history, began))
-    path = output_dir / name.replace(" ", "_")
-    language_model.save_to_preset(path)
+    path = language_model_path(output_dir, language_model)
+    outputs.save_preset(language_model, path)
     print(f"The {name} is kept in {path}")
     return str(history.vocabulary_transfer)
 
@@ -163,13 +176,14 @@ def reading_notes(report):
 def check_served(path):
     """Find out whether the SavedModel can be written, before training."""
     from ulmfit_keras.export.replaced_folder import check_replaceable
+    from ulmfit_keras.export.saved_model import CONTENTS
 
-    check_replaceable(path, "saved_model.pb", "SavedModel")
+    check_replaceable(path, CONTENTS, "SavedModel")
 
 
 def main(_):
     started = time.monotonic()
-    output_dir = common.start()
+    output_dir = common.start(writes=True)
     preparation.check_packages("sklearn", "matplotlib")
     served = output_dir / "savedmodel" / "1"
     check_served(served)
@@ -187,6 +201,8 @@ def main(_):
     guessing.check_options(tables, language_models)
     guesses, histories = None, []
     if FLAGS.lm_epochs:
+        for model in language_models:
+            outputs.check_preset(language_model_path(output_dir, model))
         for language_model in language_models:
             report["changes"]["vocabulary"] = finetune(
                 language_model, tables, output_dir, histories
@@ -200,7 +216,7 @@ def main(_):
     ]
     classifier = training.average_of(classifiers)
     # Before what may fail, so that the training is not lost.
-    classifier.save(output_dir / "model.keras")
+    outputs.save_classifier(classifier, output_dir / "model.keras")
 
     print(f"\nPredicting {len(test):,} test texts")
     # Once, since both directions read the same token ids.
@@ -266,13 +282,6 @@ def main(_):
         words,
         reading_notes(report),
     )
-    if importlib.util.find_spec("tensorflow"):
-        print("Writing the SavedModel")
-        ulmfit.export.savedmodel(classifier, served)
-    else:
-        print("No SavedModel was written: that needs TensorFlow.")
-    for note in preparation.cleaning_note():
-        print(f"NOTE: {note}")
     summary = {
         **preparation.main_figures(metrics),
         **alone,
@@ -289,6 +298,13 @@ def main(_):
             file,
             indent=1,
         )
+    if importlib.util.find_spec("tensorflow"):
+        print("Writing the SavedModel")
+        ulmfit.export.savedmodel(classifier, served)
+    else:
+        print("No SavedModel was written: that needs TensorFlow.")
+    for note in preparation.cleaning_note():
+        print(f"NOTE: {note}")
     print(json.dumps(summary))
 
 

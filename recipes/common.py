@@ -11,6 +11,7 @@ from absl import flags
 from absl import logging
 
 FLAGS = flags.FLAGS
+_until_the_end = contextlib.ExitStack()  # of a recipe
 
 flags.DEFINE_enum(
     "backend",
@@ -18,7 +19,13 @@ flags.DEFINE_enum(
     ["tensorflow", "jax", "torch"],
     "Keras backend. Defaults to the one Keras is configured for.",
 )
-flags.DEFINE_integer("seed", 0, "Seed of data order, masks and new weights.")
+flags.DEFINE_integer(
+    "seed",
+    0,
+    "Seed of data order, masks and new weights.",
+    lower_bound=0,
+    upper_bound=2**32 - 1,
+)
 flags.DEFINE_string("output_dir", "outputs", "Folder for all results.")
 flags.DEFINE_string("dtype", "float32", "Keras dtype policy.")
 
@@ -182,7 +189,7 @@ def define_classifier_flags():
         "max_tokens",
         4000,
         "Tokens of a text that are read at all.",
-        lower_bound=1,
+        lower_bound=2,
     )
     flags.DEFINE_float(
         "classifier_dropout_multiplier",
@@ -251,14 +258,18 @@ def run(main):
                     "--train=reviews.csv, and what is on or off takes none: "
                     f"--clean or --noclean. Received: {arguments[1:]}"
                 )
-        main(arguments)
+        with _until_the_end:
+            main(arguments)
 
     app.run(check_and_run)
 
 
 @user_errors()
-def start():
+def start(writes=False):
     """Choose backend, seed and dtype; call before importing Keras.
+
+    Args:
+        writes: whether the recipe must have the output folder for itself.
 
     Returns:
         The output folder, a `pathlib.Path`, made if it was not there.
@@ -279,6 +290,16 @@ def start():
     logging.set_verbosity(logging.WARNING)
     import keras
 
+    if writes:
+        from ulmfit_keras.folder_lock import only_run
+
+        _until_the_end.enter_context(only_run(output_dir, wait=False))
     keras.utils.set_random_seed(FLAGS.seed)
-    keras.config.set_dtype_policy(FLAGS.dtype)
+    try:
+        keras.config.set_dtype_policy(FLAGS.dtype)
+    except ValueError as error:
+        raise ValueError(
+            "--dtype must be one of Keras' policies, such as float32 or "
+            f"mixed_bfloat16. Received: --dtype={FLAGS.dtype}"
+        ) from error
     return output_dir

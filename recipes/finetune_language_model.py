@@ -22,6 +22,7 @@ from absl import flags
 
 from recipes import common
 from recipes import inputs
+from recipes import outputs
 from recipes import pretrained
 from recipes import training
 
@@ -37,7 +38,8 @@ flags.register_validator(
 
 def main(_):
     started = time.monotonic()
-    output_dir = common.start()
+    output_dir = common.start(writes=True)
+    outputs.check_preset(output_dir / "preset")
     import keras
 
     from ulmfit_keras import data
@@ -51,7 +53,7 @@ def main(_):
         language_model, tables, output_dir
     )
     print(history.vocabulary_transfer)
-    language_model.save_to_preset(output_dir / "preset")
+    outputs.save_preset(language_model, output_dir / "preset")
     print(
         json.dumps(
             {

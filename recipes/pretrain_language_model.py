@@ -25,15 +25,13 @@ with the options and the result. The last line on stdout is one JSON object.
 
 import json
 import math
-import pathlib
-import shutil
 import sys
-import tempfile
 import time
 
 from absl import flags
 
 from recipes import common
+from recipes import outputs
 from recipes.epochs import cut_into_epochs
 from recipes.pretraining_checks import check_run
 from recipes.pretraining_checks import check_size
@@ -169,21 +167,8 @@ def write_sample(language_model, path, epoch, logs):
         file.write(f"perplexity {perplexity:.1f}: {sample}\n")
 
 
-def save(language_model, path):
-    """Write a preset in float16, which is not there before it is whole."""
-    from ulmfit_keras import models
-
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        unfinished = pathlib.Path(folder) / path.name
-        language_model.save_to_preset(unfinished)
-        models.store_as_float16(unfinished)
-        if path.is_dir():
-            shutil.rmtree(path)  # of a call that was broken off right here
-        unfinished.replace(path)
-
-
 def main(_):
-    output_dir = common.start()
+    output_dir = common.start(writes=True)
     import keras
     import keras_hub
 
@@ -269,7 +254,8 @@ def main(_):
         perplexity = float(logs["val_perplexity"])
         if not math.isfinite(perplexity):
             return  # it has diverged
-        save(language_model, output_dir / "preset")
+        path = output_dir / "preset"
+        outputs.save_preset(language_model, path, half_precision=True)
         record = {"options": options, "result": result(True, perplexity)}
         pieces.write_json(record_path, record)
 

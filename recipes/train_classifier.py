@@ -18,6 +18,7 @@ import time
 from absl import flags
 
 from recipes import common
+from recipes import outputs
 from recipes import preparation
 from recipes import training
 
@@ -30,7 +31,7 @@ flags.adopt_module_key_flags(common)
 
 def main(_):
     started = time.monotonic()
-    output_dir = common.start()
+    output_dir = common.start(writes=True)
     preparation.check_packages("sklearn")
     import keras
 
@@ -46,7 +47,7 @@ def main(_):
         strict=True,
     )
     classifier = training.average_of(classifiers)
-    classifier.save(output_dir / "model.keras")
+    outputs.save_classifier(classifier, output_dir / "model.keras")
     test = tables["test"]
     print(f"\nPredicting {len(test):,} test texts")
     metrics = evaluation.prediction_metrics(

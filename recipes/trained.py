@@ -1,6 +1,7 @@
 """What recipes that export need: the classifier of the option --model."""
 
 import pathlib
+import zipfile
 
 from absl import flags
 
@@ -24,7 +25,13 @@ def load_classifier():
 
     path = pathlib.Path(FLAGS.model)
     if path.suffix == ".keras":
-        model = keras.saving.load_model(path, compile=False)
+        try:
+            model = keras.saving.load_model(path, compile=False)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise ValueError(
+                "--model must be a whole .keras file: this one is damaged, get "
+                f"or train it again. Received: {path} ({error})"
+            ) from error
         if isinstance(
             model,
             (models.AWDLSTMTextClassifier, models.BidirectionalTextClassifier),

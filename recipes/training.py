@@ -36,7 +36,9 @@ def check_classifier_options():
     """Find figures that stage 3 cannot train with; returns the settings."""
     from ulmfit_keras import settings
     from ulmfit_keras.models.adversarial_training import check_epsilon
+    from ulmfit_keras.stages.checks import check_at_least
 
+    check_at_least(2, batch_size=FLAGS.batch_size)
     if FLAGS.adversarial_epsilon is not None:
         check_epsilon("adversarial_epsilon", FLAGS.adversarial_epsilon)
     return settings.choose_settings(

@@ -11,6 +11,7 @@ rows of the built-in passages, too; figures in docs/DECISIONS.md).
 """
 
 import dataclasses
+import math
 
 from ulmfit_keras.models.dropout_rates import DROPOUT_RATES
 from ulmfit_keras.models.dropout_rates import resolve_dropout_rates
@@ -133,7 +134,8 @@ def choose_settings(table, name, **replacements):
 
     Raises:
         ValueError: if there is no such set, the learning rate or the factor
-            is not above 0, or a dropout rate is not at least 0 and below 1.
+            is not above 0 and finite, or a dropout rate is not at least 0 and
+            below 1.
     """
     if name not in table:
         raise ValueError(
@@ -144,15 +146,15 @@ def choose_settings(table, name, **replacements):
         table[name],
         **{k: value for k, value in replacements.items() if value is not None},
     )
-    if not stage.learning_rate > 0:
+    if not 0 < stage.learning_rate < math.inf:
         raise ValueError(
-            "`learning_rate` must be above 0; leave it out for that of the "
-            f"settings. Received: learning_rate={stage.learning_rate}"
+            "`learning_rate` must be above 0 and finite; leave it out for that "
+            f"of the settings. Received: learning_rate={stage.learning_rate}"
         )
-    if not stage.factor > 0:
+    if not 0 < stage.factor < math.inf:
         raise ValueError(
             "`factor`, the learning rate of a layer group over that of the "
-            "next lower, must be above 0; 1 is one rate for all. "
+            "next lower, must be above 0 and finite; 1 is one rate for all. "
             f"Received: factor={stage.factor}"
         )
     resolve_dropout_rates(

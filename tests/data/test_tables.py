@@ -542,3 +542,17 @@ def test_wrong_argument(source, options):
         read_table(source, **options)
     with pytest.raises(FileNotFoundError):
         read_table("missing.csv")
+
+
+def test_a_json_array_is_no_table(write):
+    path = write("t.jsonl", '[\n{"text": "a", "label": "b"},\n{"text": "c"}]')
+    for on_bad_rows in ("raise", "skip"):
+        with pytest.raises(DataError, match=r"one array.*Received: '\["):
+            read_table(path, on_bad_rows=on_bad_rows)
+
+
+def test_a_pair_of_texts_is_not_taken_apart():
+    for source in (("good", "best"), (["good"], "x")):
+        with pytest.raises(DataError, match="must be a list.*Received: "):
+            read_table(source)
+    assert len(read_table(["good", "best"], label_column=None)) == 2

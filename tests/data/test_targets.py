@@ -1,4 +1,5 @@
 import csv
+import decimal
 import io
 import re
 
@@ -77,8 +78,10 @@ def test_one_class_and_mixed_types_are_refused():
     with pytest.raises(DataError, match="Received: no label"):
         label_names([[], []], "multi_label")
     assert label_names([["a"], []], "multi_label") == ["a"]
-    with pytest.raises(DataError, match="1 in row 0, row 2, '1' in row 1"):
+    with pytest.raises(DataError, match="1 in row 0, '1' in row 1"):
         label_names([1, "1", 1])
+    with pytest.raises(DataError, match="True in row 0, 1 in row 1"):
+        label_names([True, 1, 0])
 
 
 @pytest.mark.parametrize("label", ["abc", 3])
@@ -92,6 +95,23 @@ def test_a_label_that_is_no_list_is_not_taken_apart(label):
 def test_a_label_of_a_regression_is_a_finite_number():
     with pytest.raises(DataError, match="nan in row 1, 'x' in row 2"):
         encode_labels([1.0, float("nan"), "x"], None, "regression")
+    with pytest.raises(DataError, match=r"at most 3.4e\+38.*1e\+300 in row 1"):
+        encode_labels([1.0, 1e300, 10**400], None, "regression")
+    with pytest.raises(DataError, match="equally many.*1 in row 0, 2 in row 1"):
+        encode_labels([[1.0], [1, 2]], None, "regression")
+
+
+def test_labels_of_a_regression_keep_their_digits():
+    labels = [1234567.89, 1700000059.0]
+    assert encode_labels(labels, None, "regression")[:, 0].tolist() == labels
+
+
+def test_a_regression_needs_different_labels():
+    assert label_names([1.0, 2], "regression") is None
+    assert label_names([[1.0, 2.0], [1.0, 3.0]], "regression") is None
+    for labels in ([3.5, 3.5], [1], []):
+        with pytest.raises(DataError, match="2 values or more.*Received: "):
+            label_names(labels, "regression")
 
 
 def test_balanced_weights_give_classes_equal_say():
@@ -102,6 +122,9 @@ def test_balanced_weights_give_classes_equal_say():
         DataError, match="one weight to each label.*'b' in row 1"
     ):
         sample_weights(["a", "b"], {"a": 1.0})
+    for wrong in ({"a": float("nan")}, {"a": -2}, "Balanced", [1.0]):
+        with pytest.raises(ValueError, match="Received: class_weight="):
+            sample_weights(["a"], wrong)
 
 
 def test_a_table_without_labels_is_told():
@@ -114,6 +137,7 @@ def test_a_table_without_labels_is_told():
 def test_what_is_no_class_is_told_by_its_row():
     assert label_names([1.0, 0.0, np.float32(1)]) == ["0", "1"]
     assert encode_labels(np.array([1.0, 0.0]), ["0", "1"]).tolist() == [1, 0]
+    assert label_names([decimal.Decimal("1"), decimal.Decimal(2)]) == ["1", "2"]
     for label in (None, float("nan"), "", " "):
         with pytest.raises(DataError, match="row 2: no label"):
             label_names(["a", "b", label])

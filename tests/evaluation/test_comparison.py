@@ -84,7 +84,19 @@ def test_distances_are_a_paired_t_test():
 @pytest.mark.parametrize("rows", [[1.0], [1.0, 1.0]])
 def test_distances_without_spread(rows):
     found = compare_distances(rows, rows)
-    assert found["p_value"] == 1 and found["interval"] == [0, 0]
+    assert found["p_value"] == 1
+    if len(rows) > 1:
+        assert found["interval"] == [0, 0]
+
+
+def test_a_gain_on_every_row_alike_is_no_chance():
+    found = compare_distances([1.0] * 50, [2.0] * 50)
+    assert found["p_value"] == 0 and found["interval"] == [1, 1]
+
+
+def test_one_row_says_nothing_of_others():
+    found = compare_distances([1.0], [2.0])
+    assert found["p_value"] == 1 and found["interval"] == [-math.inf, math.inf]
 
 
 @pytest.mark.parametrize("compare", [compare_mistakes, compare_distances])

@@ -55,8 +55,22 @@ def test_whole_numbers_change_little(classifier, exported):
     ]
     exact, rough = classifier.predict(texts), exported["int8"].predict(texts)
     assert 0 < np.abs(exact - rough).max() < 0.1
-    assert (exact.argmax(-1) == rough.argmax(-1)).mean() > 0.97
+    assert (exact.argmax(-1) == rough.argmax(-1)).mean() > 0.95
     np.testing.assert_allclose(rough.sum(-1), 1, atol=1e-5)
+
+
+def test_whole_numbers_fit_processors_without_vnni(classifier, tmp_path):
+    """Which add two products in 16 bits; most machines do not show it."""
+    onnx = pytest.importorskip("onnx")
+    onnx_model(classifier, tmp_path / "model", "int8")
+    graph = onnx.load(tmp_path / "model" / "model.onnx").graph
+    weights = {x.name: onnx.numpy_helper.to_array(x) for x in graph.initializer}
+    lstms = [x for x in graph.node if x.op_type == "DynamicQuantizeLSTM"]
+    assert lstms
+    for node in lstms:
+        for name in node.input[1:3]:
+            factors = np.abs(weights[name].astype("int32"))
+            assert 0 < factors.max() and 2 * 255 * factors.max() < 2**15
 
 
 def test_int8_files_are_smaller(make_classifier, tmp_path):
@@ -143,13 +157,17 @@ def test_only_an_older_model_is_replaced(classifier, tmp_path):
     (tmp_path / "mine" / "thesis.txt").touch()
     # Of another program.
     (tmp_path / "mine" / "model.onnx").touch()
-    with pytest.raises(ValueError, match="older ONNX model. Received: path="):
+    with pytest.raises(ValueError, match="older ONNX model.*Received: path="):
         onnx_model(classifier, tmp_path / "mine")
     onnx_model(classifier, tmp_path / "model")
     onnx_model(classifier, tmp_path / "model", "int8")
     description = tmp_path / "model" / "classifier.json"
     assert json.loads(description.read_text("utf-8"))["dtype"] == "int8"
     assert sorted(os.listdir(tmp_path)) == ["mine", "model"]
+    (tmp_path / "model" / "thesis.txt").touch()
+    with pytest.raises(ValueError, match="which holds thesis.txt"):
+        onnx_model(classifier, tmp_path / "model")
+    assert (tmp_path / "model" / "thesis.txt").exists()
 
 
 def test_errors_name_what_is_wrong(make_classifier, tmp_path):
@@ -182,8 +200,46 @@ def test_a_stranger_cannot_name_a_class(classifier, tmp_path):
     path = tmp_path / "model" / "classifier.json"
     description = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps({**description, "tokenizer": "os.system"}))
-    with pytest.raises(ValueError, match="Received: 'os.system'"):
+    with pytest.raises(ValueError, match="Received: .*'os.system'"):
         OnnxClassifier(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "name, damage",
+    [
+        ("classifier.json", lambda content: content[:40]),
+        ("classifier.json", lambda content: b"[]"),
+        ("classifier.json", lambda content: b"{}"),
+        ("classifier.json", lambda content: b"\xff"),
+        ("classifier.json", lambda content: _changed(content, tokenizer=[])),
+        ("classifier.json", lambda content: _changed(content, labels=["a"])),
+        (
+            "classifier.json",
+            lambda content: _changed(content, sequence_length=0),
+        ),
+        ("model.onnx", lambda content: content[:-40]),
+        ("model.onnx", lambda content: b""),
+        ("tokenizer/vocabulary.txt", None),
+    ],
+)
+def test_damage_is_told(exported_copy, name, damage):
+    path = exported_copy / name
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match="Received: "):
+        OnnxClassifier(exported_copy)
+
+
+def _changed(content, **changes):
+    return json.dumps({**json.loads(content), **changes}).encode()
+
+
+@pytest.fixture
+def exported_copy(classifier, tmp_path):
+    onnx_model(classifier, tmp_path / "model")
+    return tmp_path / "model"
 
 
 def test_what_cannot_be_read(exported):

@@ -64,10 +64,11 @@ def stratified_split(labels, fraction=0.1, seed=0, problem_type=None):
     numbers = np.minimum(np.floor(expected), spare).astype(int)
     # The rest goes to the classes that were rounded down most.
     order = np.argsort(numbers - expected + rng.uniform(0, 1e-6, len(spare)))
-    while numbers.sum() < total:
-        for c in order:
-            if numbers.sum() < total and numbers[c] < spare[c]:
-                numbers[c] += 1
+    missing = total - numbers.sum()
+    while missing > 0:
+        for c in order[numbers[order] < spare[order]][:missing]:
+            numbers[c] += 1
+            missing -= 1
     held_out = set()
     for c, number in zip(classes, numbers, strict=True):
         held_out.update(rows_of[c][:number])

@@ -1,5 +1,6 @@
 """The values of a table's cells as texts and labels, or why they are none."""
 
+import decimal
 import math
 import numbers
 
@@ -78,8 +79,9 @@ def parse_class(cell):
         return cell
     if hasattr(cell, "item") and not hasattr(cell, "__len__"):
         cell = cell.item()  # a NumPy scalar
-    if isinstance(cell, float) and cell.is_integer():
-        return int(cell)  # pandas has no missing values in columns of ints
+    # pandas has no missing values in columns of ints; Parquet has decimals.
+    if isinstance(cell, (float, decimal.Decimal)) and cell % 1 == 0:
+        return int(cell)
     if isinstance(cell, int):
         return cell
     raise BadCell(
@@ -121,7 +123,7 @@ def _parse_number(cell, delimiter, row, found):
         raise BadCell("no number as label")
     try:
         number = float(cell)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadCell(f"the label {cell!r} is not a number") from error
     if not math.isfinite(number):
         raise BadCell(f"the label {cell!r} is not finite")

@@ -139,6 +139,12 @@ def _delimiter_hint(fields):
 def read_json_lines(path, wanted, encoding):
     """Read a file with one JSON object a line."""
     text = decode(read_bytes(path), encoding, str(path))
+    if text.lstrip().startswith("["):
+        raise DataError(
+            f"{path} must hold one JSON object a line, but is one array of "
+            "them: take away its brackets and the commas between (`jq -c .[]`)"
+            f". Received: {text[:20]!r}"
+        )
     result, found = Cells(), {}
     # Not `splitlines`: a JSON string may hold other line separators.
     lines = text.split("\n")
@@ -196,6 +202,12 @@ def read_frame(frame, wanted):
 
 def read_lists(columns):
     """Read lists or arrays of equal length, one a column."""
+    if any(isinstance(column, (str, bytes)) for column in columns):
+        raise DataError(
+            "A table in memory is a list of texts, or (texts, labels), two "
+            "lists. A pair of texts must be a list, not a tuple. "
+            f"Received: {tuple(columns)!r:.80}"
+        )
     columns = [
         column.tolist() if hasattr(column, "tolist") else list(column)
         for column in columns

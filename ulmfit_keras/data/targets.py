@@ -1,6 +1,7 @@
 """Labels as the arrays that a loss compares with."""
 
 import collections
+import math
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from ulmfit_keras.data.table_cells import BadCell
 from ulmfit_keras.data.table_cells import parse_class
 from ulmfit_keras.data.table_cells import refuse_indicators
 from ulmfit_keras.data.tables import TextTable
+
+_LARGEST = float(np.finfo("float32").max)  # that a model can predict
 
 
 def label_names(labels, problem_type="single_label"):
@@ -27,9 +30,9 @@ def label_names(labels, problem_type="single_label"):
 
     Raises:
         DataError: if there are labels of mixed type, no label, only one in
-            a single-label problem, a row without one (None, NaN, empty), a
-            label that is neither a text nor a whole number, or a row of a
-            multi-label problem is no list.
+            a single-label problem or a regression, a row without one (None,
+            NaN, empty), a label that is neither a text nor a whole number, or
+            a row of a multi-label problem is no list.
 
     Example:
 
@@ -37,16 +40,11 @@ def label_names(labels, problem_type="single_label"):
     ['neg', 'pos']
     """
     if problem_type == "regression":
+        _check_different(labels)
         return None
     labels, rows, source = _parsed(labels, problem_type)
+    _check_one_type(labels, rows, source, problem_type)
     rows_of = _rows_of_labels(labels, rows, problem_type)
-    one_of_kind = {isinstance(label, str): label for label in rows_of}
-    if len(one_of_kind) > 1:
-        mixed = {label: rows_of[label] for label in one_of_kind.values()}
-        raise DataError(
-            f"The labels of {source} must be all texts or all numbers, since "
-            f"1 and '1' would become one class. Received: {_places(mixed)}"
-        )
     least = 2 if problem_type == "single_label" else 1
     if len(rows_of) < least:
         raise DataError(
@@ -66,11 +64,12 @@ def encode_labels(labels, names, problem_type="single_label"):
 
     Returns:
         int32 (N,) class numbers; float32 (N, C) of 0 and 1 for
-        `"multi_label"`; float32 (N, K) for `"regression"`.
+        `"multi_label"`; float64 (N, K) for `"regression"`.
 
     Raises:
-        DataError: if a label is missing or not among the names, or is no
-            finite number in a regression; it tells which and where.
+        DataError: if a label is missing or not among the names; if one of a
+            regression is no finite number that float32 can hold, or rows have
+            unequally many. It tells which and where.
 
     Example:
 
@@ -113,6 +112,8 @@ def sample_weights(labels, class_weight):
     Raises:
         DataError: if the dict leaves out a label, or names one that no row
             has.
+        ValueError: if `class_weight` is something else, or a weight is not
+            finite and at least 0.
 
     Example:
 
@@ -128,6 +129,14 @@ def sample_weights(labels, class_weight):
             label: len(labels) / (len(rows_of) * len(rows))
             for label, rows in rows_of.items()
         }
+    if not isinstance(class_weight, dict) or not all(
+        0 <= weight < math.inf for weight in class_weight.values()
+    ):
+        raise ValueError(
+            '`class_weight` must be "balanced" or a dict from labels to finite '
+            "weights of at least 0. "
+            f"Received: class_weight={class_weight!r}"
+        )
     class_weight = {str(label): w for label, w in class_weight.items()}
     without = {x: rows for x, rows in rows_of.items() if x not in class_weight}
     unused = [repr(name) for name in class_weight if name not in rows_of]
@@ -201,6 +210,30 @@ def _rows_of_labels(labels, rows, problem_type, convert=None):
     return rows_of
 
 
+def _check_one_type(labels, rows, source, problem_type):
+    first_of_type = {}
+    for label, row in zip(labels, rows, strict=True):
+        for one in label if problem_type == "multi_label" else [label]:
+            first_of_type.setdefault(type(one), f"{one!r} in {row}")
+    if len(first_of_type) > 1:
+        raise DataError(
+            f"The labels of {source} must be all texts or all numbers, since "
+            "1 and '1' would become one class. Received: "
+            f"{listing(list(first_of_type.values()))}"
+        )
+
+
+def _check_different(labels):
+    values = _numbers(labels)
+    if not (values != values[:1]).any():
+        _, _, source = _split_table(labels)
+        raise DataError(
+            f"A regression needs rows of 2 values or more; look at {source}, "
+            f"and whether its labels are in another column. Received: "
+            f"{len(values)} rows, all with {values[:1].tolist()}"
+        )
+
+
 def _check_lists(labels, rows, source):
     # The characters of a text would be taken for labels.
     single = [
@@ -229,14 +262,23 @@ def _numbers(labels):
     ]
     if wrong:
         raise DataError(
-            f"Every label of {source} must be a finite number. "
-            f"Received: {listing(wrong)}"
+            f"Every label of {source} must be a finite number, of at most "
+            f"{_LARGEST:.2g} in size. Received: {listing(wrong)}"
         )
-    return np.asarray(labels, "float32").reshape(len(labels), -1)
+    columns = {
+        np.size(label): name for label, name in zip(labels, names, strict=True)
+    }
+    if len(columns) > 1:
+        raise DataError(
+            f"All rows of {source} must have equally many numbers. Received: "
+            + ", ".join(f"{n} in {name}" for n, name in columns.items())
+        )
+    width = max(columns, default=1)
+    return np.asarray(labels, "float64").reshape(len(labels), width)
 
 
 def _is_finite(label):
     try:
-        return np.isfinite(np.asarray(label, "float32")).all()
-    except (TypeError, ValueError):
+        return (np.abs(np.asarray(label, "float64")) <= _LARGEST).all()
+    except (TypeError, ValueError, OverflowError):
         return False

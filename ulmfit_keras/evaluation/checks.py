@@ -19,7 +19,7 @@ def column(values):
 def checked(truth, probabilities, labels, truth_ndim):
     truth = np.asarray(truth)
     probabilities = np.asarray(probabilities, "float64")
-    labels = [str(label) for label in labels or ()]
+    labels = [str(label) for label in (() if labels is None else labels)]
     expected = (len(truth), len(labels))
     shape = expected[:truth_ndim]
     if (

@@ -110,7 +110,8 @@ def compare_distances(distance, baseline_distance):
     Returns:
         A dict with the keys of `compare_mistakes`, less `both_wrong`: errors
         are mean distances, a win is a row on which the model is closer,
-        interval and p-value are those of Student's paired t-test.
+        interval and p-value are those of Student's paired t-test (of one
+        row the interval is unbounded).
 
     Raises:
         ValueError: if the two do not have the same rows.
@@ -132,8 +133,10 @@ def compare_distances(distance, baseline_distance):
     half = float(student.ppf(0.975, freedom)) * spread
     if spread:
         p_value = 2 * float(student.sf(abs(mean) / spread, freedom))
+    elif len(gain) == 1:  # which tells nothing of others
+        half, p_value = math.inf, 1.0
     else:
-        p_value = 1.0
+        p_value = 0.0 if mean else 1.0
     return {
         "error": float(distance.mean()),
         "baseline_error": float(baseline_distance.mean()),

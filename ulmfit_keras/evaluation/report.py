@@ -95,6 +95,7 @@ def write_report(
     )
     ```
     """
+    texts = list(texts)
     truth, predictions = np.asarray(truth), np.asarray(predictions)
     if not len(texts) == len(truth) == len(predictions):
         raise ValueError(
@@ -104,7 +105,11 @@ def write_report(
     comparison = None
     if baseline is not None and baseline_predictions is not None:
         comparison = compare(
-            truth, predictions, baseline_predictions, metrics, baseline
+            truth,
+            predictions,
+            np.asarray(baseline_predictions),
+            metrics,
+            baseline,
         )
     rows = _Rows(
         texts,

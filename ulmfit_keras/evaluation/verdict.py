@@ -1,5 +1,7 @@
 """Was ULMFiT worth it? The answer in words, from the same test rows."""
 
+import math
+
 import numpy as np
 
 from ulmfit_keras.evaluation.checks import column
@@ -104,6 +106,8 @@ def _explain(comparison, rows, problem_type, model):
         )
         span = f"{100 * low:+.1f} and {100 * high:+.1f} percentage points"
         test = "exact McNemar test"
+    if not math.isfinite(low):
+        return f"{first} One row says nothing of others."
     span = span.replace("-", "\N{MINUS SIGN}")
     often = "in less than 0.1 %" if chance < 1e-3 else f"in {percent(chance)}"
     return (

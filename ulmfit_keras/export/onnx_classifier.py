@@ -13,6 +13,7 @@ from ulmfit_keras.export.onnx_model import TOKENIZER_FOLDER
 from ulmfit_keras.models import AWDLSTMTextClassifierPreprocessor
 from ulmfit_keras.models.documents import as_documents
 from ulmfit_keras.models.documents import document_ids
+from ulmfit_keras.models.problem_type import PROBLEM_TYPES
 
 _TOKENIZERS = {
     "WordTokenizer": text.WordTokenizer,
@@ -65,26 +66,34 @@ class OnnxClassifier:
                 "`path` must be a folder that `export.onnx_model` wrote. "
                 f"Received: path={str(path)!r}, which lacks {missing}"
             )
-        description = json.loads((path / DESCRIPTION_FILE).read_text("utf-8"))
-        if description["tokenizer"] not in _TOKENIZERS:
-            raise ValueError(
-                f"The tokenizer must be one of {sorted(_TOKENIZERS)}. "
-                f"Received: {description['tokenizer']!r}"
-            )
-        tokenizer = _TOKENIZERS[description["tokenizer"]]()
-        tokenizer.load_assets(str(path / TOKENIZER_FOLDER))
+        description = _read_description(path / DESCRIPTION_FILE)
         self.labels = description["labels"]
         self.problem_type = description["problem_type"]
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        try:
+            tokenizer = _TOKENIZERS[description["tokenizer"]]()
+            tokenizer.load_assets(str(path / TOKENIZER_FOLDER))
+            self.session = onnxruntime.InferenceSession(
+                str(path / MODEL_FILE),
+                options,
+                providers=["CPUExecutionProvider"],
+            )
+        # onnxruntime's own errors have no class in common but this.
+        except Exception as error:
+            raise ValueError(
+                f"The model in {path} is damaged; export it again. "
+                f"Received: {type(error).__name__}: {error}"
+            ) from error
         self.preprocessor = AWDLSTMTextClassifierPreprocessor(
             tokenizer, sequence_length=description["sequence_length"]
         )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        self.session = onnxruntime.InferenceSession(
-            str(path / MODEL_FILE),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
+        columns = self.session.get_outputs()[0].shape[1]
+        if self.labels is not None and len(self.labels) != columns:
+            raise ValueError(
+                f"{path / DESCRIPTION_FILE} must name the {columns} classes of "
+                f"the model; export it again. Received: {self.labels}"
+            )
 
     def predict(self, x, batch_size=32):
         """Probabilities for texts, in their order.
@@ -92,7 +101,8 @@ class OnnxClassifier:
         Args:
             x: a list or array of texts, one text, or a list of documents as
                 token ids, each opening with `xxbos`.
-            batch_size: int, most texts in a batch. Defaults to 32.
+            batch_size: int, most texts in a batch, at least 1. Defaults to
+                32.
 
         Returns:
             float32 array (texts, C).
@@ -124,3 +134,29 @@ class OnnxClassifier:
             None, {"token_ids": token_ids, "lengths": lengths}
         )
         return outputs
+
+
+def _read_description(path):
+    """The dict in `classifier.json`, with all that this class needs."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        labels, length = found["labels"], found["sequence_length"]
+        usable = (
+            found["tokenizer"] in _TOKENIZERS
+            and found["problem_type"] in PROBLEM_TYPES
+            and isinstance(labels, list | None)
+            and isinstance(length, int)
+            and length > 0
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{path} is damaged; export the model again. "
+            f"Received: {type(error).__name__}: {error}"
+        ) from error
+    if not usable:
+        raise ValueError(
+            f"{path} must name a tokenizer of {sorted(_TOKENIZERS)}, a problem "
+            f"type of {sorted(PROBLEM_TYPES)}, labels and a sequence length. "
+            f"Received: {found}"
+        )
+    return found

@@ -9,6 +9,9 @@ from ulmfit_keras.export.inference_weights import dense_layers
 # What onnxruntime adds to ONNX.
 CONTRIBUTED = "com.microsoft"
 OPERATION_SETS = {"": 17, CONTRIBUTED: 1}
+# x86 processors without VNNI add two products of a byte in 0…255 and a weight
+# in 16 bits, and cut off what is beyond: 2 * 255 * 64 is the most that fits.
+LARGEST_FACTOR = 64
 _LAST_OPERATION = {
     "single_label": "Softmax",
     "multi_label": "Sigmoid",
@@ -68,17 +71,18 @@ class Graph:
         )
 
 
-def quantize_rows(matrix):
+def quantize_rows(matrix, largest):
     """Symmetric 8-bit integers with one scale for each row.
 
     Args:
         matrix: float array, (rows, columns).
+        largest: the integer of a row's largest number.
 
     Returns:
         int8 (rows, columns), and float32 scales, (rows,), by which the rows
         are to be multiplied.
     """
-    scales = np.abs(matrix).max(axis=1) / 127
+    scales = np.abs(matrix).max(axis=1) / largest
     scales[scales == 0] = 1
     whole = np.round(matrix / scales[:, None]).astype("int8")
     return whole, scales.astype("float32")
@@ -135,7 +139,7 @@ def add_embedding(graph, layer, token_ids):
     vectors = array(layer.embeddings)
     if not graph.is_int8:
         return graph.add("Gather", graph.weight(vectors), token_ids)
-    whole, scales = quantize_rows(vectors)
+    whole, scales = quantize_rows(vectors, 127)
     x = graph.add("Gather", graph.weight(whole), token_ids)
     x = graph.add("Cast", x, to=onnx.TensorProto.FLOAT)
     scale = graph.add("Gather", graph.weight(scales[:, None]), token_ids)
@@ -159,8 +163,8 @@ def add_lstm(graph, layer, x, lengths):
     biases = graph.weight(np.concatenate([bias, np.zeros_like(bias)])[None])
     matrices = kernel.T, recurrent_kernel.T
     if graph.is_int8:
-        (kernel, kernel_scale), (recurrent_kernel, recurrent_scale) = map(
-            quantize_rows, matrices
+        (kernel, kernel_scale), (recurrent_kernel, recurrent_scale) = (
+            quantize_rows(matrix, LARGEST_FACTOR) for matrix in matrices
         )
         zeros = graph.weight(np.zeros((1, len(bias)), "int8"))
         outputs, last = graph.add(

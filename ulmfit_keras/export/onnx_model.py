@@ -69,7 +69,8 @@ def onnx_model(classifier, path, dtype="float32"):
         "dtype": dtype,
     }
     # Other programs write a `model.onnx`, too.
-    with replaced_folder(path, DESCRIPTION_FILE, "ONNX model") as folder:
+    contents = (DESCRIPTION_FILE, MODEL_FILE, TOKENIZER_FOLDER)
+    with replaced_folder(path, contents, "ONNX model") as folder:
         (folder / MODEL_FILE).write_bytes(model.SerializeToString())
         (folder / TOKENIZER_FOLDER).mkdir()
         tokenizer.save_assets(str(folder / TOKENIZER_FOLDER))

@@ -4,17 +4,19 @@ import contextlib
 import pathlib
 import shutil
 
+from ulmfit_keras.folder_lock import only_run
+
 
 @contextlib.contextmanager
-def replaced_folder(path, mark, kind):
+def replaced_folder(path, contents, kind):
     """A folder to write into, which takes the place of `path` at the end.
 
     A server may watch `path`. If writing fails, what was there stays.
 
     Args:
         path: the folder, str or path, with or without an older one there.
-        mark: a file that each such folder has; one without it is something
-            else and stays, unless it is empty.
+        contents: names of all that such a folder may hold, of which it
+            always holds the first. One with something else in it stays.
         kind: what to call such a folder in an error.
 
     Yields:
@@ -23,28 +25,38 @@ def replaced_folder(path, mark, kind):
     Raises:
         ValueError: if `path` is something else, or the working directory is
             in it.
+        OSError: if another process is writing there.
     """
-    check_replaceable(path, mark, kind)
+    check_replaceable(path, contents, kind)
     path = pathlib.Path(path).resolve()  # a link stays one
     partial = path.with_name(f"{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial)
-        raise
-    if path.exists():
-        shutil.rmtree(path)
-    partial.rename(path)
+    partial.mkdir(parents=True, exist_ok=True)
+    with only_run(partial, wait=False):
+        _empty(partial)  # what a process left that was killed
+        try:
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial)
+            raise
+        if path.exists():
+            shutil.rmtree(path)
+        partial.rename(path)
 
 
-def check_replaceable(path, mark, kind):
+def _empty(folder):
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def check_replaceable(path, contents, kind):
     """Raise what `replaced_folder` would, before the work that fills it.
 
     Args:
         path: see `replaced_folder`.
-        mark: see `replaced_folder`.
+        contents: see `replaced_folder`.
         kind: see `replaced_folder`.
 
     Raises:
@@ -57,10 +69,17 @@ def check_replaceable(path, mark, kind):
             "would be lost: name a folder in it. "
             f"Received: path={str(path)!r}"
         )
-    if not path.exists() or (path / mark).exists():
+    if not path.exists():
         return
-    if not path.is_dir() or any(path.iterdir()):
-        raise ValueError(
-            f"`path` must be a new folder or one with an older {kind}. "
-            f"Received: path={str(path)!r}, which is something else"
-        )
+    received = "which is a file"
+    if path.is_dir():
+        found = {entry.name for entry in path.iterdir()}
+        if not found or (contents[0] in found and found <= set(contents)):
+            return
+        others = sorted(found - set(contents)) or [f"no {contents[0]}"]
+        received = f"which holds {', '.join(others[:5])}"
+    raise ValueError(
+        f"`path` must be a new folder or one with an older {kind}, and nothing "
+        f"besides, which would be lost. Received: path={str(path)!r}, "
+        f"{received}"
+    )

@@ -2,6 +2,14 @@
 
 from ulmfit_keras.export.replaced_folder import replaced_folder
 
+# What TensorFlow writes, and warm-up requests.
+CONTENTS = (
+    "saved_model.pb",
+    "fingerprint.pb",
+    "variables",
+    "assets",
+    "assets.extra",
+)
 _WARMUP_TEXTS = ["", "A short text to warm up with."]
 
 
@@ -67,7 +75,7 @@ def savedmodel(classifier, path):
 
     served = ServedClassifier(classifier)
     signatures = served.signatures()
-    with replaced_folder(path, "saved_model.pb", "SavedModel") as partial:
+    with replaced_folder(path, CONTENTS, "SavedModel") as partial:
         tf.saved_model.save(served, str(partial), signatures)
         name_methods(str(partial), signatures)
         write_warmup_requests(partial, _WARMUP_TEXTS)

@@ -174,9 +174,9 @@ def _texts_split(texts, validation_texts, validation_fraction, seed):
     if validation_fraction == 0:
         return texts, []
     if len(texts) < 2:
-        raise ValueError(
+        raise data.DataError(
             "Fine-tuning needs at least two texts, one of them to validate "
-            "on, or validation_fraction=0. "
+            "on, or a validation fraction of 0. "
             f"Received: {len(texts)} texts"
         )
     order = np.random.default_rng(seed).permutation(len(texts))

@@ -9,7 +9,6 @@ import shutil
 from ulmfit_keras.checksums import file_sha256
 from ulmfit_keras.data.compression import compression
 from ulmfit_keras.data.corpus.documents import detect_format
-from ulmfit_keras.data.corpus.folder_lock import only_run
 from ulmfit_keras.data.corpus.manifest import MANIFEST_FILE
 from ulmfit_keras.data.corpus.manifest import MODEL_FILE
 from ulmfit_keras.data.corpus.manifest import VOCABULARY_FILE
@@ -27,6 +26,7 @@ from ulmfit_keras.data.corpus.steps import write_shards
 from ulmfit_keras.data.corpus.workers import WorkerPool
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.errors import listing
+from ulmfit_keras.folder_lock import only_run
 from ulmfit_keras.text.encoders import SentencePieceEncoder
 
 WORK_FOLDER = "unfinished"
