@@ -172,6 +172,18 @@ def reading_notes(report):
     return notes + preparation.cleaning_note()
 
 
+def shown_settings():
+    """The options for the report, with the settings' values where none is."""
+    modules = [common, guessing] if FLAGS.class_words else [common]
+    given = {
+        flag.name: flag.value
+        for module in modules
+        for flag in FLAGS.get_key_flags_for_module(module)
+        if flag.value is not None
+    }
+    return given | training.settings_in_use()
+
+
 @common.user_errors()
 def check_served(path):
     """Find out whether the SavedModel can be written, before training."""
@@ -273,14 +285,13 @@ def main(_):
         baseline_predictions,
         histories,
         report,
-        {
-            flag.name: flag.value
-            for module in (common, guessing)
-            for flag in FLAGS.get_key_flags_for_module(module)
-            if flag.value is not None
-        },
+        shown_settings(),
         words,
         reading_notes(report),
+        # Built-in passages have no rows that a reader could look up.
+        [f"{row} of {test.source}" for row in test.rows]
+        if FLAGS.train
+        else None,
     )
     summary = {
         **preparation.main_figures(metrics),

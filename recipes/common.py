@@ -10,6 +10,8 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from recipes.messages import in_options
+
 FLAGS = flags.FLAGS
 _until_the_end = contextlib.ExitStack()  # of a recipe
 
@@ -30,31 +32,9 @@ flags.DEFINE_string("output_dir", "outputs", "Folder for all results.")
 flags.DEFINE_string("dtype", "float32", "Keras dtype policy.")
 
 
-def define_table_flags():
-    """Options of recipes that read tables of texts."""
-    flags.DEFINE_string(
-        "train",
-        None,
-        "Table of texts and labels (.csv, .tsv, .jsonl, .parquet, perhaps "
-        "compressed, or a folder per class), or the name of a public set. "
-        "Defaults to built-in text.",
-    )
-    flags.DEFINE_string(
-        "test", None, "Table to report on. Defaults to a part of --train."
-    )
-    flags.DEFINE_string("unlabeled", None, "Table of more texts.")
+def define_reading_flags():
+    """Options that tell how texts stand in a table."""
     flags.DEFINE_list("text_column", ["text"], "Name of the text column(s).")
-    flags.DEFINE_string(
-        "label_column",
-        "label",
-        "Name of the label column. Empty for texts without labels.",
-    )
-    flags.DEFINE_enum(
-        "problem_type",
-        "single_label",
-        ["single_label", "multi_label", "regression"],
-        "What a label is.",
-    )
     flags.DEFINE_enum(
         "on_bad_rows",
         "raise",
@@ -67,6 +47,33 @@ def define_table_flags():
     )
     flags.DEFINE_bool(
         "quoting", True, "Quotation marks enclose fields of .csv and .tsv."
+    )
+
+
+def define_table_flags():
+    """Options of recipes that read tables of texts and labels."""
+    flags.DEFINE_string(
+        "train",
+        None,
+        "Table of texts and labels (.csv, .tsv, .jsonl, .parquet, perhaps "
+        "compressed, or a folder per class), or the name of a public set. "
+        "Defaults to built-in text.",
+    )
+    flags.DEFINE_string(
+        "test", None, "Table to report on. Defaults to a part of --train."
+    )
+    flags.DEFINE_string("unlabeled", None, "Table of more texts.")
+    define_reading_flags()
+    flags.DEFINE_string(
+        "label_column",
+        "label",
+        "Name of the label column. Empty for texts without labels.",
+    )
+    flags.DEFINE_enum(
+        "problem_type",
+        "single_label",
+        ["single_label", "multi_label", "regression"],
+        "What a label is.",
     )
     flags.DEFINE_string(
         "label_delimiter", ";", "What separates the labels of a row."
@@ -244,7 +251,7 @@ def user_errors():
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        sys.exit(f"\n{type(error).__name__}: {error}")
+        sys.exit(f"\n{type(error).__name__}: {in_options(str(error))}")
 
 
 def run(main):

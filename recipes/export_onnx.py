@@ -3,7 +3,7 @@
 Command:
     pip install -e ".[recipes,onnx]"
     python -m recipes.export_onnx --model=outputs/model.keras \
-        --precision=int8 --texts=reviews.csv
+        --precision=int8 --texts=reviews.csv --text_column=review
 Hardware, minutes: some seconds on two CPU cores, without --texts.
 Result: OUTPUT_DIR/onnx with the graph, its tokenizer and the names of the
 classes (see `ulmfit_keras.export.onnx_model`), and as the last line on stdout
@@ -32,7 +32,7 @@ flags.DEFINE_enum(
     "precision", "float32", ["float32", "int8"], "Of the exported weights."
 )
 flags.DEFINE_string("texts", None, "Table of texts to compare on.")
-flags.DEFINE_list("text_column", ["text"], "Name of its text column(s).")
+common.define_reading_flags()
 flags.DEFINE_integer(
     "rows", None, "Compare on so many rows only, the first.", lower_bound=1
 )
@@ -46,7 +46,13 @@ def read_texts():
     if FLAGS.texts is None:
         return trained.TEXTS
     table = data.read_table(
-        FLAGS.texts, text_column=FLAGS.text_column, label_column=None
+        FLAGS.texts,
+        text_column=FLAGS.text_column,
+        label_column=None,
+        on_bad_rows=FLAGS.on_bad_rows,
+        encoding=FLAGS.encoding,
+        delimiter=FLAGS.delimiter,
+        quoting=FLAGS.quoting,
     )
     return table.texts[: FLAGS.rows]
 

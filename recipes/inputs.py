@@ -58,10 +58,20 @@ def read_tables(hold_out=True):
         changes["duplicate rows left out"] = _drop_rows(
             tables, duplicates=True, also_in=others
         )
+    if not len(tables["train"]):
+        raise data.DataError(
+            "Training rows must be left: look at the table, or leave out "
+            "--drop_empty and --drop_duplicates. Received: no row of "
+            f"{tables['train'].source} with a text, and by these "
+            f"{changes.get('empty rows left out', 0)} and "
+            f"{changes.get('duplicate rows left out', 0)} left out"
+        )
     if hold_out and "test" not in tables and tables["train"].labels is not None:
         tables["train"], tables["test"] = _split(
             tables["train"], FLAGS.test_fraction
         )
+        # Rows that were left out before are counted with the training rows.
+        tables["test"].problems = _own_problems(tables["test"])
         changes["no test table"] = (
             f"{len(tables['test']):,} rows, drawn at random from each class, "
             "were held out for the test"
@@ -99,11 +109,11 @@ def _read_all():
             if name in found
         }
     else:
-        tables = {"train": _read(FLAGS.train)}
+        tables = {"train": _read("train")}
         if FLAGS.test:
-            tables["test"] = _read(FLAGS.test)
+            tables["test"] = _read("test")
     if FLAGS.unlabeled:
-        tables["unlabeled"] = _read(FLAGS.unlabeled, with_labels=False)
+        tables["unlabeled"] = _read("unlabeled", with_labels=False)
     read = {os.path.realpath(table.source) for table in tables.values()}
     unread = [
         name
@@ -159,9 +169,18 @@ def _check_options(public):
             )
 
 
-def _read(source, with_labels=True):
+def _read(option, with_labels=True):
     from ulmfit_keras import data
 
+    source = FLAGS[option].value
+    if not os.path.exists(source):
+        sets = f", or be one of {sorted(data.PUBLIC_SETS)}" * (
+            option == "train"
+        )
+        raise FileNotFoundError(
+            f"--{option} must name a table that is there{sets}. "
+            f"Received: --{option}={source}"
+        )
     return data.read_table(
         source,
         text_column=FLAGS.text_column,
@@ -218,12 +237,7 @@ def _unlabeled(rest, more):
     from ulmfit_keras import data
 
     # What was skipped on reading is counted with the labelled rows.
-    here = set(rest.rows)
-    problems = {
-        problem: rows
-        for problem, found in rest.problems.items()
-        if (rows := [row for row in found if row in here])
-    }
+    problems = _own_problems(rest)
     rest = data.TextTable(rest.texts, None, rest.source, problems, rest.rows)
     if more is None:
         return rest
@@ -236,6 +250,16 @@ def _unlabeled(rest, more):
         problems,
         rest.rows + more.rows,
     )
+
+
+def _own_problems(table):
+    """Problems of the rows of a table, without those of rows left out."""
+    here = set(table.rows)
+    return {
+        problem: rows
+        for problem, found in table.problems.items()
+        if (rows := [row for row in found if row in here])
+    }
 
 
 def _split(table, fraction):

@@ -7,13 +7,14 @@ import sys
 from absl import flags
 
 from recipes import common
+from recipes.messages import in_options
 
 FLAGS = flags.FLAGS
 
 
 @common.user_errors()
 def check_language_model_options():
-    """Find figures that stage 2 cannot train with."""
+    """Find figures that stage 2 cannot train with; returns the settings."""
     from ulmfit_keras import settings
 
     names = ("lm_learning_rate", "lm_dropout_multiplier", "num_sampled")
@@ -23,7 +24,7 @@ def check_language_model_options():
             "Without a stage 2 its options change nothing: leave them out, or "
             f"give --lm_epochs. Received: --lm_epochs=0 {' '.join(given)}"
         )
-    settings.choose_settings(
+    return settings.choose_settings(
         settings.LANGUAGE_MODEL_SETTINGS,
         FLAGS.settings,
         learning_rate=FLAGS.lm_learning_rate,
@@ -51,6 +52,30 @@ def check_classifier_options():
     )
 
 
+def settings_in_use():
+    """What stages 2 and 3 train with where an option leaves it to them.
+
+    Returns:
+        A dict from names, mostly those of options, to values.
+    """
+    lm, classifier = check_language_model_options(), check_classifier_options()
+    values = {}
+    if FLAGS.lm_epochs:
+        values = {
+            "lm_batch_size": FLAGS.batch_size or lm.batch_size,
+            "lm_learning_rate": lm.learning_rate,
+            "lm_dropout_multiplier": lm.dropout_multiplier,
+        }
+    return {
+        **values,
+        "classifier_batch_size": FLAGS.batch_size or classifier.batch_size,
+        "classifier_learning_rate": classifier.learning_rate,
+        "classifier_dropout_multiplier": classifier.dropout_multiplier,
+        "classifier_factor": classifier.factor,
+        "unfreezing": classifier.unfreezing,
+    }
+
+
 @contextlib.contextmanager
 def _user_errors():
     """As `common.user_errors`, for what only shows while training."""
@@ -60,7 +85,7 @@ def _user_errors():
     try:
         yield
     except (data.DataError, stages.DivergenceError) as error:
-        sys.exit(f"\n{type(error).__name__}: {error}")
+        sys.exit(f"\n{type(error).__name__}: {in_options(str(error))}")
 
 
 @_user_errors()

@@ -178,6 +178,19 @@ def test_numbers_of_classes(tmp_path, classes):
     assert f"{error} of 120 test rows wrong" in page.text
 
 
+def test_rows_have_the_names_that_a_reader_knows(tmp_path):
+    case = _case(2, 10)
+    path = tmp_path / "report.html"
+    write_report(path, "T", *case)
+    mistakes = evaluation.confident_mistakes(*case[:3])
+    assert f"test row {mistakes[0] + 1}" in _read(path).text
+    names = [f"row {row} of <a>.csv" for row in range(2, 12)]
+    write_report(path, "T", *case, row_names=names)
+    page = _read(path)
+    assert names[mistakes[0]] in page.text and "test row 1" not in page.text
+    assert "<a>" not in path.read_text("utf-8")
+
+
 def test_multi_label_page(tmp_path):
     labels = ["<x>", "y"]
     texts = EVIL + ["a x", "a y", "b"]

@@ -173,7 +173,7 @@ def test_more_options_are_for_the_classifier(run_recipe, options):
     assert "--max_length" not in run.stderr
     # That it fails by a user's error needs no traceback.
     assert run.code == 1 and "Traceback" not in run.stderr
-    assert "ValueError: `preset` must be" in run.stderr
+    assert "ValueError: --preset must be" in run.stderr
 
 
 def test_a_value_that_the_classifier_refuses(run_recipe, options):
@@ -193,7 +193,7 @@ def test_no_preset_to_take_the_sizes_of(run_recipe, options):
         "downstream_table", **{**options, "preset": "typo"}, method="scratch"
     )
     assert run.code == 1 and "Traceback" not in run.stderr
-    assert "`preset` must be" in run.stderr and "'typo'" in run.stderr
+    assert "--preset must be" in run.stderr and "'typo'" in run.stderr
 
 
 def test_a_program_that_only_prints_no_result_has_a_defect():
@@ -253,7 +253,7 @@ def test_what_fastai_is_to_read_is_not_there(monkeypatch, presets, tmp_path):
         monkeypatch.setattr(fastai_runs, "FLAGS", mock.Mock(**options))
 
     given(preset="typo")
-    with pytest.raises(SystemExit, match="`preset` must be"):
+    with pytest.raises(SystemExit, match="--preset must be"):
         fastai_runs.finetune("trec", tmp_path / "out")
     given(preset=presets / "forward", data_dir=tmp_path / "absent")
     with pytest.raises(SystemExit, match="absent"):

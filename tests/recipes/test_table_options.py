@@ -88,6 +88,28 @@ def test_what_was_left_out_or_lost_its_label_is_counted(finetune, tmp_path):
         assert line in unlabeled
 
 
+def test_rows_left_out_are_counted_once(finetune):
+    stdout, _ = finetune(
+        [*LINES, '" ",1\n', "1,2,3\n"],
+        on_bad_rows="skip",
+        drop_empty=True,
+        test_fraction=0.3,
+    )
+    assert "test: " in stdout
+    for line in ("skipped: 1", "left out empty: 1"):
+        assert stdout.count(line) == 1
+
+
+def test_no_row_is_left(run_recipe, tmp_path):
+    path = tmp_path / "empty.csv"
+    path.write_text('text,label\n" ",a\n" ",b\n')
+    run = run_recipe(
+        "train_classifier", train=path, drop_empty=True, output_dir=tmp_path
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "must be left" in run.stderr and "2 and 0 left out" in run.stderr
+
+
 def test_a_set_of_ones_own_in_data_dir(run_recipe, folder, tmp_path):
     tables = data.load_public("own", _own_set(tmp_path))
     assert set(tables) == {"train", "valid", "test"}
@@ -98,7 +120,7 @@ def test_a_set_of_ones_own_in_data_dir(run_recipe, folder, tmp_path):
         preset=folder / "missing",
         output_dir=tmp_path,
     )
-    assert "`preset` must be" in run.stderr
+    assert "--preset must be" in run.stderr
     run = run_recipe(
         "train_classifier", train="on", data_dir=tmp_path, output_dir=tmp_path
     )

@@ -5,6 +5,7 @@ import collections
 import numpy as np
 
 from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.errors import listing
 
 _BINS = 10
 
@@ -54,10 +55,14 @@ def stratified_split(labels, fraction=0.1, seed=0, problem_type=None):
         rows_of[strata[row]].append(int(row))
     spare = np.array([len(rows_of[c]) - 1 for c in classes])
     if not spare.sum():
+        shown = listing([repr(label) for label in classes[:3]])
         raise DataError(
-            "A stratified split needs two rows of at least one class: there "
-            "are fewer rows than it takes, or the label column holds texts. "
-            f"Received: {len(strata)} rows of {len(classes)} classes"
+            "A stratified split needs two rows of at least one class, but each "
+            "row has a label of its own. If the labels are numbers to predict, "
+            'this is problem_type="regression"; if there are more rows of each '
+            "class, use them; or else the labels are in another column. "
+            f"Received: {len(strata)} rows of {len(classes)} classes: "
+            f"{shown or 'none'}"
         )
     total = min(max(1, round(fraction * len(strata))), spare.sum())
     expected = (spare + 1) * fraction

@@ -118,7 +118,13 @@ def _read_csv(text, path, wanted, delimiter, quoting):
             columns, width = [fields.index(c) for c in wanted], len(fields)
         elif len(fields) != width:
             result.bad_rows.append(
-                (name, f"{len(fields)} fields instead of {width}")
+                (
+                    name,
+                    f"{len(fields)} fields instead of {width} (is there a "
+                    f"{delimiter!r} in a text without quotation marks?)"
+                    if len(fields) > width
+                    else f"{len(fields)} fields instead of {width}",
+                )
             )
         else:
             result.add(name, tuple(fields[c] for c in columns))

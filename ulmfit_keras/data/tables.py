@@ -199,15 +199,19 @@ def read_table(
         rows.append(row)
     if bad_rows and on_bad_rows == "raise":
         reasons = [f"{row}: {reason}" for row, reason in bad_rows]
+        advice = "Correct them"
+        if rows:
+            advice += (
+                ', or leave them out and count them with on_bad_rows="skip"'
+            )
         raise DataError(
             f"{len(bad_rows)} of {len(rows) + len(bad_rows)} rows of {name} "
-            "cannot be used. Correct them, or leave them out and count them "
-            f'with on_bad_rows="skip". Received: {listing(reasons)}'
+            f"cannot be used. {advice}. Received: {listing(reasons)}"
         )
     if not rows:
         raise DataError(
-            f"{name} has no rows that can be used. Received: "
-            f"{len(bad_rows)} bad rows"
+            f"{name} must have rows that can be used, besides the names of the "
+            f"columns. Received: {len(bad_rows)} bad rows and no other"
         )
     if label_columns and problem_type != "regression":
         labels = table_cells.class_names(labels, rows, name)

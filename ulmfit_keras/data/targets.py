@@ -155,7 +155,8 @@ def _split_table(labels):
     if isinstance(labels, TextTable):
         if labels.labels is None:
             raise DataError(
-                f"{labels.source} must have labels; name their column. "
+                f"{labels.source} must have labels; name their column by "
+                "`label_column`. "
                 "Received: a table without labels"
             )
         return labels.labels, labels.rows, labels.source

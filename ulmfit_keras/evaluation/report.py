@@ -52,6 +52,7 @@ def write_report(
     settings=None,
     word_importances=None,
     notes=(),
+    row_names=None,
 ):
     """Write what a colleague wants to know about a classifier.
 
@@ -78,6 +79,8 @@ def write_report(
         settings: nested dict of everything that can be set, or None.
         word_importances: what `explain_shown_rows` gives, or None.
         notes: list of str that a reader of the figures must know.
+        row_names: list of N str, what to call the rows, such as the `rows`
+            of a `data.TextTable`. Defaults to None: "test row 1" and so on.
 
     Raises:
         ValueError: if texts, truth and predictions differ in rows.
@@ -111,8 +114,11 @@ def write_report(
             metrics,
             baseline,
         )
+    if row_names is None:
+        row_names = [f"test row {row:,}" for row in range(1, len(texts) + 1)]
     rows = _Rows(
         texts,
+        row_names,
         truth,
         predictions,
         labels,
@@ -220,6 +226,7 @@ def _shown(texts, truth, predictions, metrics):
 @dataclasses.dataclass
 class _Rows:
     texts: list
+    names: list
     truth: np.ndarray
     predictions: np.ndarray
     labels: list
@@ -248,7 +255,7 @@ class _Rows:
             None if baseline is None else baseline[row],
         )
         return report_examples.example(
-            self.texts[row], self.words.get(row), chips, row
+            self.texts[row], self.words.get(row), chips, self.names[row]
         )
 
 

@@ -47,7 +47,7 @@ def example(text, importance, chips, row):
         text: str, of any content and length.
         importance: its `WordImportance`, or None.
         chips: list of (text, CSS class) above it.
-        row: its index among the test rows.
+        row: str, what to call the row.
 
     Returns:
         A str of HTML.
@@ -56,7 +56,7 @@ def example(text, importance, chips, row):
         tag("span", escape(label), class_=f"chip {kind}".strip())
         for label, kind in chips
     )
-    where = tag("span", f"test row {row + 1:,}", class_="where")
+    where = tag("span", escape(row), class_="where")
     spans = importance.spans if importance else []
     body = highlighted(text, spans) if text.strip() else "(empty text)"
     return tag(

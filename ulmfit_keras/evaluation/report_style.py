@@ -43,7 +43,7 @@ section {{
   gap: 10px 16px; align-items: center; margin: 20px 0 6px;
   grid-auto-flow: row dense; }}
 .bars .value {{ grid-column: -2; font-variant-numeric: tabular-nums;
-  font-weight: 600; text-align: right; }}
+  font-weight: 600; text-align: right; white-space: nowrap; }}
 .track {{ grid-column: 2; position: relative; height: 22px;
   border-radius: 5px; background: rgb(var(--accent-rgb) / 0.07); }}
 .fill {{ position: absolute; inset: 0 auto 0 0; border-radius: 5px;
@@ -58,7 +58,7 @@ section {{
 .tile {{ border: 1px solid var(--line); border-radius: 10px;
   padding: 10px 14px; }}
 .tile b {{ display: block; font-size: 1.3rem; line-height: 1.35;
-  font-variant-numeric: tabular-nums; }}
+  font-variant-numeric: tabular-nums; white-space: nowrap; }}
 .tile span {{ display: block; color: var(--muted); font-size: 0.86rem; }}
 .note {{ border-left: 3px solid var(--warm); padding: 2px 0 2px 12px;
   margin: 12px 0 0; overflow-wrap: anywhere; }}
@@ -105,6 +105,8 @@ footer {{ color: var(--muted); font-size: 0.86rem; margin-top: 26px; }}
   section {{ padding: 18px 16px; }}
   .bars {{ grid-template-columns: 1fr max-content; }}
   .track {{ grid-column: 1 / -1; }}
+  th, td {{ padding-right: 10px; }}
+  .meter {{ width: 48px; margin-left: 6px; }}
 }}
 @media print {{
   :root {{ color-scheme: light; {_LIGHT} --page: #ffffff;
