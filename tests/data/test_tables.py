@@ -436,11 +436,11 @@ def test_wrong_column_in_other_formats(write):
 
 def test_no_rows(write):
     for content in ("", "\n\n", "text,label\n"):
-        with pytest.raises(DataError, match="no rows"):
+        with pytest.raises(DataError, match="must have rows.*0 bad rows"):
             read_table(write("t.csv", content))
-    with pytest.raises(DataError, match="no rows"):
+    with pytest.raises(DataError, match="must have rows.*0 bad rows"):
         read_table([])
-    with pytest.raises(DataError, match="no rows.*1 bad rows"):
+    with pytest.raises(DataError, match="must have rows.*1 bad rows"):
         read_table((["a"], [None]), on_bad_rows="skip")
 
 

@@ -78,6 +78,8 @@ def test_thresholds_are_chosen_per_class_and_used():
     assert 0.6 < thresholds[0] <= 0.8
     assert 0.2 < thresholds[1] <= 0.4
     found = M.multi_label_metrics(truth, probabilities, "xy", thresholds)
+    with pytest.raises(ValueError, match=r"shape \(3,\), 2 labels"):
+        M.multi_label_metrics(truth, probabilities, "xy", [0.1, 0.2, 0.3])
     assert found["exact_match"] == 1.0
     assert found["thresholds"] == thresholds.tolist()
     wrong = M.wrong_rows(truth, probabilities, "multi_label", thresholds)
@@ -179,3 +181,11 @@ def test_any_probabilities_give_valid_json(classes, rows, seed, half):
     assert sum(b["count"] for b in found["calibration"]["bins"]) == rows
     low, high = found["test_error_interval"]
     assert 0 <= low <= found["test_error"] <= high <= 1
+
+
+def test_labels_may_be_an_array():
+    probabilities = [[0.9, 0.1], [0.2, 0.8]]
+    found = M.classification_metrics(
+        [0, 1], probabilities, np.array(["a", "b"])
+    )
+    assert found["test_error"] == 0

@@ -26,6 +26,7 @@ class Column:
         ([["a"], ("b",)], ["a", "b"]),
         ([], []),
         (np.array(["a", "b"]), ["a", "b"]),
+        (np.array(["a", "b"], "T"), ["a", "b"]),
         (np.array([["a"], ["b"]], object), ["a", "b"]),
         (Column(), ["a", "b"]),
         (np.ones((2, 3), "int32"), None),

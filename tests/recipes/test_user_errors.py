@@ -189,6 +189,27 @@ def test_a_set_and_a_folder_of_one_name(monkeypatch, tmp_path):
         inputs.read_tables()
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 1}, "--batch_size must be at least 2. Received: "),
+        ({"max_tokens": 1}, "--max_tokens"),
+        ({"classifier_learning_rate": "inf"}, "above 0 and finite"),
+        ({"classifier_factor": "inf"}, "above 0 and finite"),
+        ({"seed": -1}, "--seed"),
+        ({"dtype": "float23"}, "--dtype must be one of Keras' policies"),
+    ],
+)
+def test_what_stage_three_cannot_train_with_shows_before_stage_two(
+    change, message, run_recipe, options, tmp_path
+):
+    run = run_recipe(
+        "classify_text", **{**options, **change}, output_dir=tmp_path
+    )
+    assert_message(run.code, run.stderr, [message])
+    assert "Stage 2" not in run.stdout
+
+
 def test_balancing_needs_one_label_a_row(run_recipe):
     run = run_recipe(
         "train_classifier", balance="weights", problem_type="regression"

@@ -210,8 +210,8 @@ def read_table(
         )
     if not rows:
         raise DataError(
-            f"{name} must have rows that can be used, besides the names of the "
-            f"columns. Received: {len(bad_rows)} bad rows and no other"
+            f"{name} must have rows that can be used; names of columns are "
+            f"none. Received: {len(bad_rows)} bad rows and no other"
         )
     if label_columns and problem_type != "regression":
         labels = table_cells.class_names(labels, rows, name)

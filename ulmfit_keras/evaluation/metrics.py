@@ -163,7 +163,13 @@ def multi_label_metrics(truth, probabilities, labels, thresholds=0.5):
     )
     check_multi_label(truth, probabilities)
     truth = truth.astype(int)
-    thresholds = np.broadcast_to(np.asarray(thresholds, "float64"), len(labels))
+    thresholds = np.asarray(thresholds, "float64")
+    if thresholds.shape not in ((), (len(labels),)):
+        raise ValueError(
+            "`thresholds` must be one number, or one for each class. Received: "
+            f"shape {thresholds.shape}, {len(labels)} labels"
+        )
+    thresholds = np.broadcast_to(thresholds, len(labels))
     predicted = (probabilities >= thresholds).astype(int)
     per_class = []
     for i, label in enumerate(labels):

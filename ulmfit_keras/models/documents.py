@@ -26,7 +26,7 @@ def as_documents(x):
         return [x]
     if isinstance(x, (list, tuple)):
         return [_alone(document) for document in x]
-    if isinstance(x, np.ndarray) and x.dtype.kind in "OSU":
+    if isinstance(x, np.ndarray) and x.dtype.kind in "OSTU":
         return x.ravel().tolist()
     return x.to_list() if hasattr(x, "to_list") else None
 
