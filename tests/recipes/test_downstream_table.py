@@ -193,7 +193,7 @@ def test_no_preset_to_take_the_sizes_of(run_recipe, options):
         "downstream_table", **{**options, "preset": "typo"}, method="scratch"
     )
     assert run.code == 1 and "Traceback" not in run.stderr
-    assert "--preset must be" in run.stderr and "'typo'" in run.stderr
+    assert "--preset must be" in run.stderr and "=typo" in run.stderr
 
 
 def test_a_program_that_only_prints_no_result_has_a_defect():

@@ -31,7 +31,7 @@ def unseen(tmp_path):
             ["no column 'reviews'", "Did you mean 'review'?"],
         ),
         ({"train": "missing.csv"}, ["FileNotFoundError", "missing.csv"]),
-        ({"preset": "missing"}, ["--preset must be", "'missing'"]),
+        ({"preset": "missing"}, ["--preset must be", "--preset=missing"]),
     ],
 )
 def test_message_without_traceback(
