@@ -41,6 +41,10 @@ def states(optimizer):
     return [np.array(ops.convert_to_numpy(v)) for v in optimizer.variables]
 
 
+def number_of_own_variables(optimizer):
+    return len(optimizer.variables) - len(optimizer.inner_optimizer.variables)
+
+
 def assert_same(actual, expected):
     for a, b in zip(actual, expected, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -121,6 +125,59 @@ def test_momenta_are_not_taken_for_averages(tmp_path):
     with pytest.warns(UserWarning, match="not loaded"):
         after.load_weights(path)
     assert_same(states(after.optimizer), own)
+
+
+@pytest.mark.parametrize("kind", ["discriminative", "averaged"])
+def test_variables_can_be_excluded_from_weight_decay(kind):
+    model = make_model(
+        kind, 0.5, optimizer=lambda rate: keras.optimizers.AdamW(rate)
+    )
+    layer = model.layers[0]
+    layer.bias.assign(np.ones(2))
+    model.optimizer.weight_decay = 0.5
+    model.optimizer.exclude_from_weight_decay(var_names=["bias"])
+    kernel = ops.convert_to_numpy(layer.kernel)
+    gradients = [ops.zeros(v.shape) for v in model.trainable_variables]
+    model.optimizer.apply(gradients, model.trainable_variables)
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer.bias), 1.0)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(layer.kernel), 0.75 * kernel, rtol=1e-6
+    )
+    model.optimizer.exclude_from_weight_decay(var_list=[layer.kernel])
+    model.optimizer.apply(gradients, model.trainable_variables)
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer.bias), 0.75)
+
+
+SETTINGS = {
+    "weight_decay": 0.1,
+    "clipnorm": 0.01,
+    "clipvalue": 0.01,
+    "global_clipnorm": 0.01,
+    "use_ema": True,
+    "ema_momentum": 0.5,
+    "ema_overwrite_frequency": 2,
+    "loss_scale_factor": 4.0,
+    "gradient_accumulation_steps": 2,
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("kind", ["discriminative", "averaged"])
+def test_settings_are_those_of_the_optimizer_within(kind, name):
+    plain, model = (make_model(one, 0.5) for one in ("plain", kind))
+    model.set_weights(plain.get_weights())
+    for one in plain, model:
+        setattr(one.optimizer, name, SETTINGS[name])
+        assert getattr(one.optimizer, name) == SETTINGS[name]
+        if name.startswith("ema"):
+            one.optimizer.use_ema = True
+        train(one)
+    assert getattr(model.optimizer.inner_optimizer, name) == SETTINGS[name]
+    assert_same(model.get_weights(), plain.get_weights())
+    # The wrapper makes no slots by them a second time.
+    assert number_of_own_variables(model.optimizer) == number_of_own_variables(
+        make_model(kind, 0.5, built=True).optimizer
+    )
 
 
 @pytest.mark.parametrize("kind", ["discriminative", "averaged"])

@@ -12,7 +12,8 @@ Averaging of the weights (`use_ema`) covers all variables, through two lists.
 A schedule cannot be read back from the optimizer that follows it, nor the step
 it is at, the averages that Adam keeps have no public names, and a callback
 cannot choose the first epoch.
-Nor is there a public way to the layers within a layer that is no model.
+Nor is there a public way to the layers within a layer that is no model, nor
+one to build an optimizer without the slots that its settings ask for.
 
 `tests/optimizers/test_keras_hooks.py` fails when Keras changes any of them.
 """
@@ -161,6 +162,24 @@ def unshare_averages(optimizer):
     for average in optimizer._model_variables_moving_average:
         if average is not None:
             average.assign(ops.copy(average))
+
+
+def build_without_slots(optimizer, variables):
+    """Has an optimizer know its variables and make none of its own.
+
+    Keras makes averages and sums of gradients as the settings ask for them,
+    and those of a wrapper are the settings of the optimizer within.
+
+    Args:
+        optimizer: Keras optimizer that is not built.
+        variables: list of the variables that it trains.
+    """
+    # Not `setattr`: Keras tracks what is set on an optimizer.
+    replace = functools.partial(object.__setattr__, optimizer)
+    keys = map(optimizer._var_key, variables)
+    replace("_trainable_variables_indices", {k: i for i, k in enumerate(keys)})
+    replace("_trainable_variables", list(variables))
+    optimizer.built = True
 
 
 def learning_rate_source(optimizer):

@@ -4,13 +4,30 @@ import warnings
 
 import keras
 
+from ulmfit_keras.optimizers.keras_hooks import build_without_slots
+
+
+def _of_inner_optimizer(name):
+    """A property that is the inner optimizer's attribute."""
+
+    def read(self):
+        return getattr(self.inner_optimizer, name)
+
+    def write(self, value):
+        # The base constructor sets it before there is an inner optimizer.
+        if hasattr(self, "inner_optimizer"):
+            setattr(self.inner_optimizer, name, value)
+
+    return property(read, write)
+
 
 class OptimizerWrapper(keras.optimizers.Optimizer):
     """An optimizer that does its work through another one.
 
-    Learning rate, step counter and loss scale are those of
-    `inner_optimizer`, under the attribute name that Keras' own
-    `LossScaleOptimizer` uses, so that `unwrap` can walk through both.
+    Learning rate, step counter and all settings that Keras' optimizers have
+    in common are those of `inner_optimizer`, whether read or set. It has the
+    attribute name that Keras' own `LossScaleOptimizer` uses, so that `unwrap`
+    can walk through both.
 
     Args:
         optimizer: the Keras optimizer to wrap, or its name.
@@ -41,7 +58,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             return
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
-        super().build(variables)
+        build_without_slots(self, variables)
 
     @property
     def variables(self):
@@ -59,16 +76,20 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
     def iterations(self):
         return self.inner_optimizer.iterations
 
-    @property
-    def loss_scale_factor(self):
-        inner = getattr(self, "inner_optimizer", None)
-        return None if inner is None else inner.loss_scale_factor
+    weight_decay = _of_inner_optimizer("weight_decay")
+    clipnorm = _of_inner_optimizer("clipnorm")
+    clipvalue = _of_inner_optimizer("clipvalue")
+    global_clipnorm = _of_inner_optimizer("global_clipnorm")
+    use_ema = _of_inner_optimizer("use_ema")
+    ema_momentum = _of_inner_optimizer("ema_momentum")
+    ema_overwrite_frequency = _of_inner_optimizer("ema_overwrite_frequency")
+    loss_scale_factor = _of_inner_optimizer("loss_scale_factor")
+    gradient_accumulation_steps = _of_inner_optimizer(
+        "gradient_accumulation_steps"
+    )
 
-    @loss_scale_factor.setter
-    def loss_scale_factor(self, factor):
-        # The base constructor sets it before there is an inner optimizer.
-        if hasattr(self, "inner_optimizer"):
-            self.inner_optimizer.loss_scale_factor = factor
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)
 
     def scale_loss(self, loss):
         return self.inner_optimizer.scale_loss(loss)
