@@ -364,3 +364,12 @@ def test_an_optimizer_is_wrapped_once():
         wrapped(plain)
     with pytest.raises(NotImplementedError, match="Received:"):
         wrapped(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()))
+
+
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="an older Keras"
+)
+def test_several_optimizers_in_one_are_refused():
+    several = keras.optimizers.MultiOptimizer(lambda v: keras.optimizers.SGD())
+    with pytest.raises(NotImplementedError, match="Received: optimizer=Multi"):
+        wrapped(several)

@@ -15,9 +15,11 @@ from ulmfit_keras.optimizers.parameter_groups import ParameterGroups
 class DiscriminativeOptimizer(OptimizerWrapper):
     """Trains groups of layers at multiples of one learning rate.
 
-    Any Keras optimizer can be wrapped. It is scaled where it uses its
-    learning rate, in the update and in the weight decay, and not in the
-    gradient: Adam and its kin divide a scaled gradient by its own size again.
+    Any Keras optimizer that does its own work can be wrapped; a
+    `LossScaleOptimizer` and a `MultiOptimizer` leave it to others. It is
+    scaled where it uses its learning rate, in the update and in the weight
+    decay, and not in the gradient: Adam and its kin divide a scaled gradient
+    by its own size again.
     Each group moves bit for bit as the plain optimizer would move it at
     `learning_rate * multiplier`.
 
@@ -58,8 +60,10 @@ class DiscriminativeOptimizer(OptimizerWrapper):
         name: name of the optimizer. Defaults to one made from its class.
 
     Raises:
-        ValueError: when built, if a trainable variable is in no group or in
-            two, or a group has no variable.
+        NotImplementedError: if the optimizer wraps others.
+        ValueError: if an argument is none of those above; when built, if a
+            trainable variable is in no group or in two, or a group has no
+            variable.
 
     Example:
 

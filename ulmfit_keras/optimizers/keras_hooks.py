@@ -42,13 +42,22 @@ def scale_learning_rates(optimizer, multiplier_of):
             optimizer was built with, to the factor of its learning rate.
 
     Raises:
-        NotImplementedError: if the optimizer lacks one of the hooks.
+        NotImplementedError: if the optimizer lacks one of the hooks or leaves
+            its work to others.
         ValueError: if the optimizer has been changed like this before.
     """
     if "update_step" in vars(optimizer):
         raise ValueError(
             "An optimizer can be wrapped once only, its rates would be scaled "
             f"twice. Make a new one. Received: {optimizer.name}"
+        )
+    # Older versions of Keras have none.
+    if isinstance(optimizer, getattr(keras.optimizers, "MultiOptimizer", ())):
+        raise NotImplementedError(
+            "A `MultiOptimizer` has no rate that groups could have multiples "
+            "of. Wrap one plain Keras optimizer, or use the `MultiOptimizer` "
+            "by itself and set the rate of each optimizer in it. "
+            f"Received: optimizer={type(optimizer).__name__}"
         )
     missing = [name for name in HOOKS if not hasattr(optimizer, name)]
     if missing or hasattr(optimizer, "inner_optimizer"):
