@@ -1,5 +1,7 @@
 """Rates per group, against the plain optimizer at each group's rate."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -206,6 +208,35 @@ def test_frozen_groups_are_static_under_averaging():
     np.testing.assert_allclose(
         ops.convert_to_numpy(variables[0]), start[0] - 0.01 * step, rtol=1e-6
     )
+
+
+def test_replicas_may_take_turns_within_a_step():
+    variables = make_variables()
+    start = numpy_of(variables)
+    optimizer = wrapped(keras.optimizers.SGD(0.1, use_ema=True), frozen=[0])
+    (step,) = make_gradients(variables, 1)
+    optimizer.build(variables)
+    inner_apply = optimizer.inner_optimizer.apply
+    other = threading.Thread(target=optimizer.apply, args=(step,))
+    begun, first_is_done = threading.Event(), threading.Event()
+
+    def apply(*args):
+        if threading.current_thread() is other:
+            begun.set()
+            first_is_done.wait(60)
+        else:
+            other.start()
+            begun.wait(60)
+        inner_apply(*args)
+
+    optimizer.inner_optimizer.apply = apply
+    optimizer.apply(step)
+    first_is_done.set()
+    other.join()
+    assert_same(numpy_of(variables[:2]), start[:2])
+    optimizer.set_frozen([])
+    optimizer.finalize_variable_values(variables)
+    assert_same(numpy_of(variables[:2]), start[:2])
 
 
 def test_averaging_survives_several_fits():

@@ -1,7 +1,5 @@
 """Lower layers learn more slowly: one optimizer, a rate for each group."""
 
-import contextlib
-
 import keras
 
 from ulmfit_keras.optimizers.keras_hooks import leave_out_of_averages
@@ -163,25 +161,22 @@ class DiscriminativeOptimizer(OptimizerWrapper):
             )
             if not self._is_frozen(variable)
         ]
-        with self._frozen_left_out_of_averages():
-            self.inner_optimizer.apply(
-                [gradient for gradient, _ in live],
-                [variable for _, variable in live],
-            )
+        if self.use_ema:
+            leave_out_of_averages(self.inner_optimizer, self._is_frozen)
+        self.inner_optimizer.apply(
+            [gradient for gradient, _ in live],
+            [variable for _, variable in live],
+        )
 
     def finalize_variable_values(self, var_list):
         # Not built where training failed before the first step.
         if self.built:
             live = [v for v in var_list if not self._is_frozen(v)]
-            with self._frozen_left_out_of_averages():
-                self.inner_optimizer.finalize_variable_values(live)
-            if self.inner_optimizer.use_ema:
+            if self.use_ema:
+                leave_out_of_averages(self.inner_optimizer, self._is_frozen)
+            self.inner_optimizer.finalize_variable_values(live)
+            if self.use_ema:
                 unshare_averages(self.inner_optimizer)
-
-    def _frozen_left_out_of_averages(self):
-        if not (self.inner_optimizer.use_ema and self.frozen):
-            return contextlib.nullcontext()
-        return leave_out_of_averages(self.inner_optimizer, self._is_frozen)
 
     def get_config(self):
         return {

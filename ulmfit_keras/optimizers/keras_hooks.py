@@ -18,7 +18,6 @@ one to build an optimizer without the slots that its settings ask for.
 `tests/optimizers/test_keras_hooks.py` fails when Keras changes any of them.
 """
 
-import contextlib
 import functools
 
 import keras
@@ -129,30 +128,29 @@ def scale_learning_rates(optimizer, multiplier_of):
         object.__setattr__(optimizer, name, replacement)
 
 
-@contextlib.contextmanager
 def leave_out_of_averages(optimizer, is_frozen):
     """Hides frozen variables from an optimizer's averaging of the weights.
 
     The average of a constant is not that constant in floating point, and
-    averages are written back to the variables. On leaving, the average of a
-    frozen variable is the variable.
+    averages are written back to the variables. The average of a frozen
+    variable becomes the variable. It stays so until the next call, which is
+    needed before each step, since what is frozen may change.
 
     Args:
         optimizer: built Keras optimizer with `use_ema`.
         is_frozen: function from a variable to whether it is left out.
     """
-    variables = optimizer._trainable_variables
-    averages = optimizer._model_variables_moving_average
-    pairs = list(zip(variables, averages, strict=True))
-    live = [pair for pair in pairs if not is_frozen(pair[0])]
     replace = functools.partial(object.__setattr__, optimizer)
-    try:
-        replace("_trainable_variables", [variable for variable, _ in live])
-        replace("_model_variables_moving_average", [a for _, a in live])
-        yield
-    finally:
-        replace("_trainable_variables", variables)
-        replace("_model_variables_moving_average", averages)
+    # The lists are whole in the first call only, and are not made whole after
+    # a step: the replicas of a distributed model take theirs by turns.
+    if not hasattr(optimizer, "_averaged_pairs"):
+        variables = optimizer._trainable_variables
+        averages = optimizer._model_variables_moving_average
+        replace("_averaged_pairs", list(zip(variables, averages, strict=True)))
+    pairs = optimizer._averaged_pairs
+    live = [pair for pair in pairs if not is_frozen(pair[0])]
+    replace("_trainable_variables", [variable for variable, _ in live])
+    replace("_model_variables_moving_average", [a for _, a in live])
     for variable, average in pairs:
         if average is not None and is_frozen(variable):
             # A copy: under JAX two variables may not share a buffer.
