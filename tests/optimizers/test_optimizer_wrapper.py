@@ -148,6 +148,14 @@ def test_variables_can_be_excluded_from_weight_decay(kind):
     np.testing.assert_array_equal(ops.convert_to_numpy(layer.bias), 0.75)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_are_counted_for_whoever_applies_gradients(kind):
+    model = make_model(kind, 0.5)
+    pairs = [(ops.zeros(v.shape), v) for v in model.trainable_variables]
+    for step in 1, 2, 3:
+        assert int(model.optimizer.apply_gradients(pairs)) == step
+
+
 SETTINGS = {
     "weight_decay": 0.1,
     "clipnorm": 0.01,

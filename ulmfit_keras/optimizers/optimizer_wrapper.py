@@ -91,6 +91,11 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
         self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)
 
+    def apply_gradients(self, grads_and_vars):
+        super().apply_gradients(grads_and_vars)
+        # Not the wrapper's own counter, which nothing advances.
+        return self.iterations
+
     def scale_loss(self, loss):
         return self.inner_optimizer.scale_loss(loss)
 
