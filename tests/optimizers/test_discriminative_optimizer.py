@@ -373,6 +373,12 @@ def test_variables_and_groups_must_match():
     "arguments",
     [
         {"groups": []},
+        {"groups": None},
+        {"groups": {"a": "(^|/)a/"}},
+        {"groups": ["a", "b"]},
+        {"groups": ["ab"]},
+        {"groups": [("a", 1)]},
+        {"groups": [("a", ["a", None])]},
         {"groups": [("a", "a"), ("a", "b")]},
         {"groups": GROUPS, "factor": 0},
         {"groups": GROUPS, "multipliers": [1, 2]},

@@ -148,6 +148,15 @@ def test_variables_can_be_excluded_from_weight_decay(kind):
     np.testing.assert_array_equal(ops.convert_to_numpy(layer.bias), 0.75)
 
 
+@pytest.mark.parametrize("kind", ["discriminative", "averaged"])
+def test_what_cannot_be_wrapped_or_built_is_told(kind):
+    with pytest.raises(ValueError, match="Received: optimizer=None"):
+        KINDS[kind](None)
+    optimizer = KINDS[kind]("sgd")
+    with pytest.raises(ValueError, match="Received: trainable_variables=None"):
+        optimizer.apply([ops.zeros(1)])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_steps_are_counted_for_whoever_applies_gradients(kind):
     model = make_model(kind, 0.5)

@@ -148,11 +148,7 @@ class DiscriminativeOptimizer(OptimizerWrapper):
     def apply(self, grads, trainable_variables=None):
         if len(grads) == 0:
             return
-        if trainable_variables is None:
-            trainable_variables = self._trainable_variables
-        trainable_variables = list(trainable_variables)
-        if not self.built:
-            self.build(trainable_variables)
+        trainable_variables = self._built_on(trainable_variables)
         self._check_variables_are_known(trainable_variables)
         live = [
             (gradient, variable)

@@ -65,11 +65,8 @@ class NonMonotonicASGD(OptimizerWrapper):
     def apply(self, grads, trainable_variables=None):
         if len(grads) == 0:
             return
-        if not self.built:
-            self.build(list(trainable_variables))
-        self.inner_optimizer.apply(
-            grads, trainable_variables or self._trainable_variables
-        )
+        trainable_variables = self._built_on(trainable_variables)
+        self.inner_optimizer.apply(grads, trainable_variables)
         steps = ops.add(self._averaged_steps, self._is_averaging)
         self._averaged_steps.assign(steps)
         for variable, average in self._pairs():

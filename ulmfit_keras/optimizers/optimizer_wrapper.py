@@ -35,10 +35,16 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
     Raises:
         NotImplementedError: if the optimizer scales the loss.
+        ValueError: if it is no optimizer.
     """
 
     def __init__(self, optimizer, name=None):
         optimizer = keras.optimizers.get(optimizer)
+        if not isinstance(optimizer, keras.optimizers.Optimizer):
+            raise ValueError(
+                "`optimizer` must be a Keras optimizer or the name of one. "
+                f"Received: optimizer={optimizer!r}"
+            )
         scaling = unwrap(optimizer, keras.optimizers.LossScaleOptimizer)
         if scaling is not None:
             raise NotImplementedError(
@@ -59,6 +65,20 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         build_without_slots(self, variables)
+
+    def _built_on(self, trainable_variables):
+        """List of the variables of a step, on which this is built by now."""
+        if trainable_variables is not None:
+            trainable_variables = list(trainable_variables)
+            self.build(trainable_variables)
+            return trainable_variables
+        if not self.built:
+            raise ValueError(
+                "An optimizer that is not built has to be told the variables. "
+                "Give them to `apply`, or call `build` first. "
+                "Received: trainable_variables=None"
+            )
+        return self._trainable_variables
 
     @property
     def variables(self):

@@ -21,6 +21,15 @@ class ParameterGroups:
     """
 
     def __init__(self, groups, factor=2.6, multipliers=None):
+        if not isinstance(groups, (list, tuple)) or not all(
+            map(_is_group, groups)
+        ):
+            raise ValueError(
+                "`groups` must be a list of (name, pattern) or (name, "
+                "[patterns]), all of them text, from the lowest group to the "
+                "highest; `layer_groups(model)` makes one. "
+                f"Received: groups={groups!r}"
+            )
         self.names = [name for name, _ in groups]
         self.patterns = [
             [pattern] if isinstance(pattern, str) else list(pattern)
@@ -125,3 +134,15 @@ class ParameterGroups:
             f"{name:<{width}}  {multiplier:>10}  {count:>12}  {state:>6}"
             for name, multiplier, count, state in rows
         )
+
+
+def _is_group(group):
+    """Whether this is a name and a pattern or several."""
+    if not isinstance(group, (list, tuple)) or len(group) != 2:
+        return False
+    name, patterns = group
+    if isinstance(patterns, str):
+        patterns = [patterns]
+    return isinstance(patterns, (list, tuple)) and all(
+        isinstance(text, str) for text in (name, *patterns)
+    )
