@@ -93,6 +93,18 @@ def test_swapping_twice_changes_nothing():
     np.testing.assert_array_equal(numpy_of(variables[0]), seen[-1][0])
 
 
+def test_a_step_counts_once_where_the_model_has_the_averages():
+    variables = make_variables()
+    optimizer = NonMonotonicASGD(keras.optimizers.SGD(0.5))
+    optimizer.build(variables)
+    optimizer.start_averaging()
+    optimizer.swap_averages()
+    seen = run(optimizer, variables, 3)
+    mean = np.mean([weights[0] for weights in seen], axis=0)
+    optimizer.swap_averages()
+    np.testing.assert_allclose(numpy_of(variables[0]), mean, rtol=1e-5)
+
+
 def test_frozen_groups_stay_bit_identical():
     variables = make_variables()
     start = numpy_of(variables[0])

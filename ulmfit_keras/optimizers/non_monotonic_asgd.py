@@ -67,7 +67,9 @@ class NonMonotonicASGD(OptimizerWrapper):
             return
         trainable_variables = self._built_on(trainable_variables)
         self.inner_optimizer.apply(grads, trainable_variables)
-        steps = ops.add(self._averaged_steps, self._is_averaging)
+        # One step also where a model that has the averages is trained on.
+        one_or_none = ops.minimum(self._is_averaging, 1)
+        steps = ops.add(self._averaged_steps, one_or_none)
         self._averaged_steps.assign(steps)
         for variable, average in self._pairs():
             weights, mean = variable.value, average.value
