@@ -221,6 +221,23 @@ def test_a_broken_run_goes_on_from_its_own_weights(tmp_path, same_process):
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_another_model_came_to_is_forgotten():
+    callback = NonMonotonicAveraging(patience=0)
+    callback.set_model(make_model())
+    for losses in ([2.0, 1.0], [1.5]):
+        callback.on_train_begin()
+        for epoch, loss in enumerate(losses):
+            callback.on_epoch_end(epoch, {"val_loss": loss})
+        callback.on_train_end()
+    # The same model has gone on and started to average.
+    assert callback.model.optimizer.is_averaging
+    callback.set_model(make_model())
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"val_loss": 9.0})
+    assert callback.history == [9.0]
+    assert not callback.model.optimizer.is_averaging
+
+
 def test_misuse_is_refused():
     with pytest.raises(ValueError, match="Received: patience=-1"):
         NonMonotonicAveraging(patience=-1)

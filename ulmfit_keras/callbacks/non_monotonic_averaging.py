@@ -24,7 +24,8 @@ class NonMonotonicAveraging(keras.callbacks.Callback):
             of the comparison. Defaults to 5.
 
     Attributes:
-        history: list of the monitored value of each epoch so far.
+        history: list of the monitored value of each epoch so far. A `fit`
+            with another optimizer than the one before begins an empty one.
 
     Logs:
         Adds `averaging`, 1 in epochs after the start and else 0, to the
@@ -57,15 +58,20 @@ class NonMonotonicAveraging(keras.callbacks.Callback):
         self.monitor = monitor
         self.patience = patience
         self.history = []
+        self._optimizer = None
         self._training = False
 
     def on_train_begin(self, logs=None):
+        before = self._optimizer
         self._optimizer = unwrap(self.model.optimizer, NonMonotonicASGD)
         if self._optimizer is None:
             raise ValueError(
                 "Compile the model with a `NonMonotonicASGD`. "
                 f"Received: optimizer={self.model.optimizer}"
             )
+        if before not in (None, self._optimizer):
+            # Else averaging could start by the losses of another model.
+            self.history = []
         self._training = True
 
     def on_train_end(self, logs=None):
