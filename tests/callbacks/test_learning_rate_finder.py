@@ -161,6 +161,20 @@ def test_random_states_of_torch_are_as_before():
     assert torch.equal(torch.get_rng_state(), states[0])
 
 
+def test_models_can_be_saved_on_the_way(tmp_path):
+    model = make_model(keras.optimizers.SGD(SlantedTriangular(0.1, 50)))
+    path = tmp_path / "model.keras"
+    finder = LearningRateFinder(1e-3, 1.0, steps=10, stop_factor=1e9)
+    checkpoint = keras.callbacks.ModelCheckpoint(path)
+    model.fit(X, Y, 4, 10, verbose=0, callbacks=[checkpoint, finder])
+    optimizer = keras.saving.load_model(path).optimizer
+    assert int(optimizer.iterations) == 10
+    expected = 1e-3 * 1000.0 ** (10 / 9)
+    np.testing.assert_allclose(
+        float(optimizer.learning_rate), expected, rtol=1e-4
+    )
+
+
 def test_it_stops_where_the_loss_explodes():
     model = make_model(keras.optimizers.SGD(0.1), extras=False)
     finder = LearningRateFinder(1e-3, 1e6, steps=60, smoothing=0.5)

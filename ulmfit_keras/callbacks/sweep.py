@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 
+@keras.saving.register_keras_serializable("ulmfit_keras")
 class Sweep(keras.optimizers.schedules.LearningRateSchedule):
     """Learning rate `lowest * growth ** ((step - first_step) // length)`.
 
@@ -23,3 +24,11 @@ class Sweep(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step):
         rates = ops.floor_divide(step - self.first_step, self.length)
         return self.lowest * ops.power(self.growth, ops.cast(rates, "float32"))
+
+    def get_config(self):
+        return {
+            "lowest": self.lowest,
+            "growth": self.growth,
+            "first_step": self.first_step,
+            "length": self.length,
+        }
