@@ -23,6 +23,15 @@ def test_base_may_be_a_schedule_and_config_round_trips():
         assert float(again(step)) == float(schedule(step))
 
 
+@pytest.mark.parametrize(
+    "lengths, base_length",
+    [([], 70), ([70, 0], 70), ([70], 0), ([70], -1), ([70], float("nan"))],
+)
+def test_arguments_out_of_range_are_refused(lengths, base_length):
+    with pytest.raises(ValueError, match="Received:"):
+        LengthScaled(0.1, lengths, base_length)
+
+
 def test_a_config_makes_any_number_of_schedules():
     config = LengthScaled(0.1, [70, 35], 70).get_config()
     for _ in range(2):

@@ -81,11 +81,17 @@ def test_rate_stays_low_after_the_last_step():
         {"total_steps": 5, "cut_fraction": 0.0},
         {"total_steps": 5, "cut_fraction": 1.0},
         {"total_steps": 5, "ratio": 0.5},
+        {"total_steps": 5, "ratio": float("nan")},
+        {"total_steps": 5, "cut_fraction": None},
+        {"total_steps": 5, "peak": -1.0},
+        {"total_steps": 5, "peak": float("inf")},
+        {"total_steps": "10"},
+        {"total_steps": float("inf")},
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments):
     with pytest.raises(ValueError, match="Received:"):
-        SlantedTriangular(0.1, **arguments)
+        SlantedTriangular(**{"peak": 0.1, **arguments})
 
 
 def test_config_round_trip():

@@ -1,5 +1,7 @@
 """The learning rate of AWD-LSTM for windows of random length."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -14,8 +16,12 @@ class LengthScaled(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         base: float or `LearningRateSchedule`.
-        lengths: window length of every step, as `TokenStream.lengths`.
-        base_length: the length at which the rate is `base`.
+        lengths: window length of every step, as `TokenStream.lengths`, at
+            least one. After the last step its length remains.
+        base_length: the length at which the rate is `base`, above 0.
+
+    Raises:
+        ValueError: if there are no lengths, or one is not above 0.
 
     Example:
 
@@ -29,6 +35,18 @@ class LengthScaled(keras.optimizers.schedules.LearningRateSchedule):
         self.base = base
         self.lengths = [int(length) for length in lengths]
         self.base_length = base_length
+        if not self.lengths or min(self.lengths) < 1:
+            raise ValueError(
+                "`lengths` must be the length of each step's window, at least "
+                "1, of at least one step. "
+                f"Received: {len(self.lengths)} lengths, the shortest "
+                f"{min(self.lengths, default=None)}"
+            )
+        if not 0 < base_length < math.inf:
+            raise ValueError(
+                "`base_length`, the length at which the rate is `base`, must "
+                f"be above 0. Received: base_length={base_length}"
+            )
         self._scale = np.asarray(self.lengths, "float32") / base_length
 
     def __call__(self, step):

@@ -1,6 +1,7 @@
 """The slanted triangular learning rate: a short rise, a long fall."""
 
 import math
+import numbers
 
 import keras
 from keras import ops
@@ -25,7 +26,7 @@ class SlantedTriangular(keras.optimizers.schedules.LearningRateSchedule):
     `peak / ratio`.
 
     Args:
-        peak: float, the highest learning rate.
+        peak: float of at least 0, the highest learning rate.
         total_steps: int, number of steps of the whole run, epochs times
             batches per epoch, under gradient accumulation too: Keras counts
             batches for a schedule, not updates. At least 1.
@@ -35,7 +36,7 @@ class SlantedTriangular(keras.optimizers.schedules.LearningRateSchedule):
             than the peak. Defaults to 32.
 
     Raises:
-        ValueError: if an argument is outside of its range.
+        ValueError: if an argument is no number, or outside of its range.
 
     Example:
 
@@ -46,6 +47,23 @@ class SlantedTriangular(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, peak, total_steps, cut_fraction=0.1, ratio=32.0):
+        given = {
+            "peak": peak,
+            "total_steps": total_steps,
+            "cut_fraction": cut_fraction,
+            "ratio": ratio,
+        }
+        for name, value in given.items():
+            if not (isinstance(value, numbers.Real) and math.isfinite(value)):
+                raise ValueError(
+                    f"`{name}` must be a finite number. "
+                    f"Received: {name}={value!r}"
+                )
+        if peak < 0:
+            raise ValueError(
+                "`peak`, the highest rate, must be at least 0. "
+                f"Received: peak={peak}"
+            )
         if total_steps < 1:
             raise ValueError(
                 "`total_steps` must be at least 1, the number of batches per "
