@@ -21,10 +21,16 @@ def layer_groups(model):
     - any other model: one group for each of its layers that has trainable
       weights, in the model's order.
 
+    Weights of the model itself, in none of its layers, are in the highest
+    group. Weights of several layers that have one path, by which groups are
+    told apart, are in the lowest group of these layers, as the position biases
+    of KerasHub's T5.
+
     In a deep model of the last kind a rate that falls with every layer soon
     vanishes; write coarser groups by hand there. Give layers within two models
-    names that differ: the optimizer refuses groups with variables of the same
-    path, and in a loaded model a path lacks the name of the model around it.
+    names that differ, and layers that were made before the layer around them:
+    the optimizer refuses groups with variables of the same path, and in a
+    loaded model a path lacks the name of what is around.
 
     Args:
         model: a built `keras.Model`.
@@ -60,7 +66,7 @@ def layer_groups(model):
             f"`layer.trainable`. Received: model={model}"
         )
     if not any(map(_has_blocks, [model, *model.layers])):
-        return [_group(layer.name, [layer]) for layer in layers]
+        return _groups(model, [(layer.name, [layer]) for layer in layers])
     blocks = [i for i, layer in enumerate(layers) if _is_block(layer)]
     starts = [*blocks, blocks[-1] + 1]
     groups = [
@@ -68,12 +74,62 @@ def layer_groups(model):
         *((layers[i].name, layers[i:j]) for i, j in itertools.pairwise(starts)),
         ("head", layers[starts[-1] :]),
     ]
-    return [_group(name, members) for name, members in groups if members]
+    return _groups(model, [group for group in groups if group[1]])
 
 
-def _group(name, layers):
-    patterns = [pattern for layer in layers for pattern in _patterns(layer)]
-    return name, list(dict.fromkeys(patterns))
+def _groups(model, layers_of):
+    """Turns (name, [layers]) into (name, [patterns])."""
+    groups, taken = [], set()
+    for i, (name, members) in enumerate(layers_of):
+        others = [
+            layer
+            for j, (_, layers) in enumerate(layers_of)
+            for layer in layers
+            if j != i
+        ]
+        patterns = [
+            _outside(pattern, members, others)
+            for layer in members
+            for pattern in _patterns(layer)
+        ]
+        # A path that two layers have goes to the lower.
+        patterns = [p for p in dict.fromkeys(patterns) if p not in taken]
+        taken.update(p for p in patterns if p.endswith("$"))
+        groups.append((name, patterns))
+    of_layers = {
+        id(variable)
+        for _, layers in layers_of
+        for layer in layers
+        for variable in layer.trainable_variables
+    }
+    groups[-1][1].extend(
+        _path_pattern(variable)
+        for variable in model.trainable_variables
+        if id(variable) not in of_layers
+    )
+    return groups
+
+
+def _outside(pattern, members, others):
+    """The pattern, but not within other layers that have such a layer in them.
+
+    Args:
+        pattern: one of the patterns of a layer.
+        members: the layers of its group.
+        others: the layers of all other groups.
+    """
+    own = [v for layer in members for v in layer.trainable_variables]
+    own_ids = set(map(id, own))
+    around = {
+        other_pattern: None
+        for other in others
+        for variable in other.trainable_variables
+        if id(variable) not in own_ids and re.search(pattern, variable.path)
+        for other_pattern in _patterns(other)
+        if re.search(other_pattern, variable.path)
+        and not any(re.search(other_pattern, v.path) for v in own)
+    }
+    return f"^(?!.*({'|'.join(around)})).*{pattern}" if around else pattern
 
 
 def _patterns(layer):
@@ -86,11 +142,15 @@ def _patterns(layer):
     if isinstance(layer, keras.Model):
         patterns = [p for inner in layer.layers for p in _patterns(inner)]
     others = [
-        f"(^|/){re.escape(variable.path)}$"
+        _path_pattern(variable)
         for variable in layer.trainable_variables
         if not any(re.search(pattern, variable.path) for pattern in patterns)
     ]
     return [*patterns, *others] if layer.trainable_variables else []
+
+
+def _path_pattern(variable):
+    return f"(^|/){re.escape(variable.path)}$"
 
 
 def _has_blocks(layer):
