@@ -49,7 +49,9 @@ class GradualUnfreezing(keras.callbacks.Callback):
 
     What is frozen stands in the optimizer's configuration: a model saved in the
     middle of training and loaded again trains on with those groups frozen, as
-    `ResumableTraining` needs it. Compile it anew to train all of it.
+    `ResumableTraining` needs it. Compile it anew to train all of it. Only
+    weights that batch and spectral normalization change by themselves move
+    then in frozen groups, too, unless `fit` is given this callback again.
 
     A frozen group is bit-identical after training: its weights, its slots in
     the optimizer, and what its batch and spectral normalization layers

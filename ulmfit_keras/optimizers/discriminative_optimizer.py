@@ -28,9 +28,13 @@ class DiscriminativeOptimizer(OptimizerWrapper):
     gradients that are not frozen. Under `mixed_float16` Keras wraps the whole
     into a `LossScaleOptimizer`.
 
-    Frozen groups get no update, no weight decay and no change of their slots,
-    and stay bit-identical. Changing the frozen groups of a compiled model
-    needs a new trace of its training function; `GradualUnfreezing` does both.
+    Frozen groups get no update, no weight decay and no change of their slots:
+    the optimizer changes no bit of them. Batch and spectral normalization
+    change weights by themselves, and only `GradualUnfreezing` keeps those of a
+    frozen group from it; give it a plan of one stage for groups that are to
+    stay frozen. Changing the frozen groups of a compiled model needs a new
+    trace of its training function; `GradualUnfreezing` does both.
+
     The step counter is one for all groups, so the bias correction of an Adam
     group that is unfrozen late has worn off before its first step. With
     `use_ema`, the average of a frozen group is the group itself.
