@@ -134,6 +134,8 @@ class LearningRateFinder(keras.callbacks.Callback):
                 self._rate(1) / self._rate(0),
                 steps_of_schedules(optimizer),
                 model.steps_per_execution,
+                # Unknown of a generator: as if no execution were short.
+                self.params["steps"] or model.steps_per_execution,
             )
             retrace(model)
 
