@@ -188,7 +188,11 @@ def test_settings_are_those_of_the_optimizer_within(kind, name):
         assert getattr(one.optimizer, name) == SETTINGS[name]
         if name.startswith("ema"):
             one.optimizer.use_ema = True
-        train(one)
+        variables = one.trainable_variables
+        for size in 1.0, 2.0:
+            gradients = [ops.full(v.shape, size) for v in variables]
+            one.optimizer.apply(gradients, variables)
+        one.optimizer.finalize_variable_values(variables)
     assert getattr(model.optimizer.inner_optimizer, name) == SETTINGS[name]
     assert_same(model.get_weights(), plain.get_weights())
     # The wrapper makes no slots by them a second time.
