@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from ulmfit_keras.schedules import SequentialSchedule
@@ -13,6 +14,7 @@ def chain(lengths):
     return SequentialSchedule(schedules, np.cumsum(lengths)[:-1].tolist())
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=4))
 def test_every_schedule_starts_at_its_own_first_step(lengths):
     schedule = chain(lengths)
