@@ -388,6 +388,48 @@ def test_wrong_arguments(options, message):
         WeightDropLSTM(**options)
 
 
+def test_inputs_of_another_shape_are_refused():
+    """What torch's kernel is given it does not look at: it may read beyond."""
+    layer = WeightDropLSTM(5)
+    layer.build((None, None, 4))
+    for shape in ((2, 3, 99), (2, 3, 1), (2, 4), (2, 3, 1, 4)):
+        with pytest.raises(ValueError, match="incompatible with the layer"):
+            layer(random(*shape))
+    for shape in ((4,), (3, 1, 4)):
+        with pytest.raises(ValueError, match="incompatible with the layer"):
+            WeightDropLSTM(5)(keras.Input(shape))
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(2, 64), (2, 64)],
+        [(2, 5), (2, 4)],
+        [(1, 5), (1, 5)],
+        [(5,), (5,)],
+        [(2, 5)],
+        [(2, 5)] * 3,
+    ],
+)
+def test_states_of_another_shape_are_refused(shapes):
+    state = [random(*shape) for shape in shapes]
+    for wrong in (state, state[0]):
+        with pytest.raises(ValueError, match=r"shape \(2, 5\).*Received: \["):
+            WeightDropLSTM(5)(random(2, 3, 4), initial_state=wrong)
+    symbolic = [keras.Input(shape[1:], shape[0]) for shape in shapes]
+    with pytest.raises(ValueError, match=r"shape \(2, 5\).*Received: \["):
+        WeightDropLSTM(5)(keras.Input((3, 4), 2), initial_state=symbolic)
+
+
+def test_no_steps_give_no_outputs_and_the_state_that_was():
+    layer = WeightDropLSTM(5, return_state=True)
+    h, c = random(2, 5, seed=1), random(2, 5, seed=2)
+    outputs, last_h, last_c = layer(random(2, 0, 4), initial_state=[h, c])
+    assert outputs.shape == (2, 0, 5)
+    np.testing.assert_array_equal(to_numpy(last_h), h)
+    np.testing.assert_array_equal(to_numpy(last_c), c)
+
+
 def test_stateful_needs_one_batch_size():
     with pytest.raises(ValueError, match="fixed batch size"):
         WeightDropLSTM(5, stateful=True).build((None, None, 4))

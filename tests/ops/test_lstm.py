@@ -107,6 +107,21 @@ def test_any_shape_equals_a_numpy_loop(shape, seed):
     assert_close(map(to_numpy, results), numpy_lstm(*arguments))
 
 
+@pytest.mark.parametrize("wrong", range(len(NAMES)))
+def test_arguments_that_do_not_fit_are_refused(wrong):
+    arguments = make_arguments()
+    for axis in range(arguments[wrong].ndim):
+        if (wrong, axis) == (0, 1):
+            continue  # any number of steps fits
+        others = arguments.copy()
+        others[wrong] = others[wrong].repeat(2, axis)
+        with pytest.raises(ValueError, match=r"must fit each other.*Received"):
+            lstm(*map(ops.convert_to_tensor, others))
+    arguments[wrong] = arguments[wrong][0]
+    with pytest.raises(ValueError, match=r"must fit each other.*Received"):
+        lstm(*map(ops.convert_to_tensor, arguments))
+
+
 @pytest.mark.parametrize("portable", [False, True])
 def test_gradients_equal_central_differences(gradients_of, portable):
     arguments = make_arguments(batch_size=2, steps=4, features=3, units=3)

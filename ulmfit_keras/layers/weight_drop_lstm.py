@@ -25,6 +25,10 @@ class WeightDropLSTM(keras.layers.Layer):
     pooling and the loss. All weights start uniform in +-1 / sqrt(units), as
     torch's do, the bias at zero.
 
+    `keras.layers.Bidirectional` takes none but Keras' own layers. Read in
+    both directions by two layers, the one on `keras.ops.flip(x, axis=1)`, and
+    join its flipped outputs to those of the other.
+
     Args:
         units: size H of the output and the states.
         weight_drop: share of the recurrent weights to drop, at least 0 and
@@ -53,7 +57,8 @@ class WeightDropLSTM(keras.layers.Layer):
 
     Raises:
         ValueError: if an argument is outside its range, or the batch size of
-            a stateful layer is unknown or changes.
+            a stateful layer is unknown or changes, or the shape of the
+            input or of `initial_state` is not as above.
 
     Example:
 
@@ -80,6 +85,7 @@ class WeightDropLSTM(keras.layers.Layer):
                 f"`units` must be a positive integer. Received: units={units}"
             )
         check_rate("weight_drop", weight_drop)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         self.units = units
         self.weight_drop = weight_drop
         self.stateful = stateful
@@ -92,6 +98,9 @@ class WeightDropLSTM(keras.layers.Layer):
         self.supports_jit = lstm_supports_jit(portable)
 
     def build(self, input_shape):
+        self.input_spec = keras.layers.InputSpec(
+            ndim=3, axes={-1: input_shape[-1]}
+        )
         # Not orthogonal: no backend has a QR decomposition in bfloat16.
         bound = self.units**-0.5
         uniform = keras.initializers.RandomUniform(-bound, bound)
@@ -145,6 +154,7 @@ class WeightDropLSTM(keras.layers.Layer):
     def call(self, x, initial_state=None, training=False):
         if initial_state is None:
             initial_state = self.opening_state(x)
+        self.check_state(x, initial_state)
         h, c = (ops.cast(s, self.compute_dtype) for s in initial_state)
         outputs, h, c = lstm(
             ops.cast(x, self.compute_dtype),
@@ -189,6 +199,22 @@ class WeightDropLSTM(keras.layers.Layer):
             for variable in self.state
         ]
 
+    def check_state(self, x, state):
+        """Raise a ValueError unless a state is one for each row of `x`."""
+        shapes = [tuple(s.shape) for s in keras.tree.flatten(state)]
+        fits = len(shapes) == 2 and all(
+            len(shape) == 2
+            and shape[1] == self.units
+            and (None in (shape[0], x.shape[0]) or shape[0] == x.shape[0])
+            for shape in shapes
+        )
+        if not fits:
+            raise ValueError(
+                "`initial_state` must be two tensors, h and c, of the shape "
+                f"{(x.shape[0], self.units)} each: as many rows as `x`, and "
+                f"`units` columns. Received: {shapes}"
+            )
+
     def weights_for(self, training):
         recurrent_kernel = ops.convert_to_tensor(self.recurrent_kernel)
         if training and self.weight_drop > 0:
@@ -205,6 +231,8 @@ class WeightDropLSTM(keras.layers.Layer):
         ]
 
     def compute_output_spec(self, x, initial_state=None, training=False):
+        if initial_state is not None:
+            self.check_state(x, initial_state)
         state = keras.KerasTensor((x.shape[0], self.units), self.compute_dtype)
         outputs = state
         if self.return_sequences:

@@ -4,6 +4,15 @@ import importlib
 
 import keras
 
+_DIMENSIONS = {
+    "x": "BTD",
+    "initial_h": "BH",
+    "initial_c": "BH",
+    "kernel": "DG",
+    "recurrent_kernel": "HG",
+    "bias": "G",
+}
+
 
 def lstm(
     x, initial_h, initial_c, kernel, recurrent_kernel, bias, portable=False
@@ -28,15 +37,43 @@ def lstm(
         The outputs (B, T, H) and the states h (B, H) and c (B, H) after the
         last step.
 
+    Raises:
+        ValueError: if the shapes do not fit each other.
+
     Example:
 
     ```python
     outputs, h, c = lstm(x, h, c, kernel, recurrent_kernel, bias)
     ```
     """
-    return backend_module().lstm(
-        x, initial_h, initial_c, kernel, recurrent_kernel, bias, portable
+    arguments = (x, initial_h, initial_c, kernel, recurrent_kernel, bias)
+    check_shapes(*arguments)
+    return backend_module().lstm(*arguments, portable)
+
+
+def check_shapes(*arguments):
+    """Raise unless the shapes of `lstm` fit, as far as they are known.
+
+    Torch's kernel does not look, and reads beyond the ends of its arguments.
+    """
+    shapes = [tuple(argument.shape) for argument in arguments]
+    sizes = {}
+    fit = all(
+        len(shape) == len(dimensions)
+        and all(
+            size is None or sizes.setdefault(dimension, size) == size
+            for dimension, size in zip(dimensions, shape, strict=True)
+        )
+        for shape, dimensions in zip(shapes, _DIMENSIONS.values(), strict=True)
     )
+    if not fit or sizes["G"] != 4 * sizes["H"]:
+        received = zip(_DIMENSIONS, shapes, strict=True)
+        raise ValueError(
+            "The LSTM's arguments must fit each other: x (B, T, D), initial_h "
+            "and initial_c (B, H), kernel (D, 4H), recurrent_kernel (H, 4H) "
+            "and bias (4H,). Received: "
+            + ", ".join(f"{name} {shape}" for name, shape in received)
+        )
 
 
 def lstm_supports_jit(portable=False):

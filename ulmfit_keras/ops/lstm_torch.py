@@ -7,6 +7,9 @@ from ulmfit_keras.ops import lstm_reference
 
 def lstm(x, h, c, kernel, recurrent_kernel, bias, portable):
     """Run torch's own LSTM kernel, on CPU and GPU; see `ops.lstm`."""
+    if x.shape[1] == 0:
+        # Neither way below takes no steps. A product, since it has a gradient.
+        return x @ kernel[:, : h.shape[1]], h, c
     run, _ = choose(str(x.dtype), portable)
     return run(x, h, c, kernel, recurrent_kernel, bias)
 
