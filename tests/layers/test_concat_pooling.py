@@ -104,3 +104,11 @@ def test_it_is_saved_with_a_policy(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.layers[-1].dtype_policy.name == "mixed_bfloat16"
+
+
+def test_it_pools_sequences_also_without_steps():
+    for shape in ((4,), (3, 5, 4)):
+        with pytest.raises(ValueError, match="expected ndim=3"):
+            ConcatPooling()(keras.Input(shape))
+    pooled = to_numpy(ConcatPooling()(np.zeros((2, 0, 4), "float32")))
+    np.testing.assert_array_equal(pooled, np.zeros((2, 12)))

@@ -117,9 +117,34 @@ def test_config_and_shapes():
         assert (copy.rate, copy.seed) == (layer.rate, layer.seed)
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.0, 2, float("nan")])
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 2, float("nan"), "0.5", None])
 def test_wrong_rates(rate):
     with pytest.raises(ValueError, match="Received: rate="):
         LockedDropout(rate)
     with pytest.raises(ValueError, match="Received: rate="):
         EmbeddingDropout(9, rate)
+
+
+def test_locked_dropout_is_for_sequences():
+    for shape in ((4,), (3, 5, 4)):
+        with pytest.raises(ValueError, match="expected ndim=3"):
+            LockedDropout(0.5)(keras.Input(shape))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_ids_may_be_floats(policy):
+    """They are where a `keras.Input` is given no dtype."""
+    ids = keras.Input((None,))
+    x = keras.layers.Embedding(4200, 3, dtype=policy)(ids)
+    x = EmbeddingDropout(4200, 0.5, dtype=policy)(x, ids)
+    model = keras.Model(ids, x)
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    words = np.arange(4096, 4112).reshape(2, 8)  # each second one no float16
+    model.fit(words, np.zeros((2, 8, 3)), verbose=0)
+    layer = EmbeddingDropout(4200, 0.5, seed=1, dtype=policy)
+    same = EmbeddingDropout(4200, 0.5, seed=1, dtype=policy)
+    ones = np.ones((2, 8, 3), "float32")
+    np.testing.assert_array_equal(
+        to_numpy(layer(ones, words.astype("float32"), training=True)),
+        to_numpy(same(ones, words, training=True)),
+    )

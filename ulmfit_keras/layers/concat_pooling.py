@@ -20,6 +20,9 @@ class ConcatPooling(keras.layers.Layer):
     Output shape:
         (B, 3F).
 
+    Raises:
+        ValueError: if `x` is not (B, T, F).
+
     Example:
 
     ```python
@@ -29,9 +32,12 @@ class ConcatPooling(keras.layers.Layer):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
 
     def call(self, x, padding_mask=None, mask=None):
+        if x.shape[1] == 0:
+            return ops.zeros((ops.shape(x)[0], 3 * x.shape[2]), x.dtype)
         if padding_mask is None:
             padding_mask = mask
         if padding_mask is None:

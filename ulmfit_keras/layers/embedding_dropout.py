@@ -22,7 +22,8 @@ class EmbeddingDropout(keras.layers.Layer):
 
     Call arguments:
         embeddings: (B, T, E), the embedded words.
-        token_ids: (B, T) integers below V, the words.
+        token_ids: (B, T) integers below V, the words; of any dtype, as in
+            `keras.layers.Embedding`.
         training: drops only if True. Defaults to False.
 
     Output shape:
@@ -46,10 +47,13 @@ class EmbeddingDropout(keras.layers.Layer):
         self.rate = rate
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        # Keras would round ids that are floats to half precision.
+        self.autocast = False
         self.supports_masking = True
         self.built = True
 
     def call(self, embeddings, token_ids, training=False):
+        embeddings = ops.cast(embeddings, self.compute_dtype)
         if not training or self.rate == 0:
             return embeddings
         kept = keras.random.dropout(
@@ -57,11 +61,11 @@ class EmbeddingDropout(keras.layers.Layer):
             self.rate,
             seed=self.seed_generator,
         )
-        mask = ops.take(kept, token_ids, axis=0)
-        return embeddings * ops.cast(mask, embeddings.dtype)
+        mask = ops.take(kept, ops.cast(token_ids, "int32"), axis=0)
+        return embeddings * ops.cast(mask, self.compute_dtype)
 
     def compute_output_spec(self, embeddings, token_ids, training=False):
-        return keras.KerasTensor(embeddings.shape, embeddings.dtype)
+        return keras.KerasTensor(embeddings.shape, self.compute_dtype)
 
     def compute_mask(self, embeddings, previous_mask=None):
         return previous_mask

@@ -26,7 +26,7 @@ class LockedDropout(keras.layers.Layer):
         (B, T, F).
 
     Raises:
-        ValueError: if `rate` is outside its range.
+        ValueError: if `rate` is outside its range, or the input not (B, T, F).
 
     Example:
 
@@ -41,6 +41,7 @@ class LockedDropout(keras.layers.Layer):
         self.rate = rate
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
         self.built = True
 
