@@ -61,6 +61,29 @@ def test_gradients_are_exact(gradients_of, chunk_size):
         np.testing.assert_allclose(found, 0.25 * gradient, atol=1e-5)
 
 
+@pytest.mark.parametrize("chunk_size", [0, -1])
+def test_chunks_have_tokens(chunk_size):
+    targets, weights, arrays = _data()
+    with pytest.raises(ValueError, match=f"Received: chunk_size={chunk_size}"):
+        chunked_cross_entropy(
+            arrays[0], targets, weights, *arrays[1:], chunk_size
+        )
+
+
+def test_no_tokens_have_no_loss(gradients_of):
+    targets, weights, arrays = _data(tokens=0)
+
+    def loss(*arrays):
+        return (
+            chunked_cross_entropy(arrays[0], targets, weights, *arrays[1:], 4)
+            + ops.sum(arrays[1] * 0)
+            + ops.sum(arrays[2] * 0)
+        )
+
+    assert float(loss(*map(ops.convert_to_tensor, arrays))) == 0
+    assert not any(g.any() for g in gradients_of(loss, arrays))
+
+
 def test_half_precision_sums_in_float32(gradients_of):
     targets, weights, arrays = _data(tokens=600)
     expected, gradients = _reference(targets, weights, arrays)

@@ -232,6 +232,21 @@ def test_streams_of_unequal_rows(random_language_model, ids):
     assert to_numpy(trainer.evaluation_state).any()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch_size": 0},
+        {"evaluation_batch_size": 0},
+        {"num_sampled": -3},
+        {"chunk_size": -1},
+    ],
+)
+def test_sizes_without_sense_are_refused(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"Received: {name}={value}"):
+        StreamLanguageModel(_language_model(), **{"batch_size": 2, **wrong})
+
+
 def test_a_stream_has_the_rows_of_the_state(ids):
     trainer = _trainer(_language_model())
     with pytest.raises(ValueError, match="batch_size=2, .*stream of 3"):

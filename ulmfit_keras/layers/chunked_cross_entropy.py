@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from ulmfit_keras.layers.sizes import check_at_least
 from ulmfit_keras.ops.shifted_exponentials import shifted_exponentials
 
 # 128 MiB in float32: a chunk large enough for fast products.
@@ -33,13 +34,16 @@ def chunked_cross_entropy(
             gradient is zero.
         embeddings: output word vectors, (vocabulary, features).
         bias: float tensor, (vocabulary,).
-        chunk_size: int, tokens in a chunk at most.
+        chunk_size: int from 1, tokens in a chunk at most.
         training: bool, whether a gradient will be asked for. Defaults to
             True.
 
     Returns:
         The sum over tokens of weight times cross-entropy in nats, a float32
         scalar.
+
+    Raises:
+        ValueError: if `chunk_size` is below 1.
 
     Example:
 
@@ -48,6 +52,10 @@ def chunked_cross_entropy(
     loss = total / ops.sum(mask)
     ```
     """
+    check_at_least(1, chunk_size=chunk_size)
+    if hidden.shape[0] == 0:
+        # Nothing to cut up. A sum, since it has a gradient.
+        return ops.sum(ops.cast(hidden, "float32"))
     # Copies, since TensorFlow wants no variables in a custom gradient where it
     # runs without a graph.
     hidden, embeddings, bias = (

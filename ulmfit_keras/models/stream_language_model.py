@@ -9,6 +9,7 @@ from ulmfit_keras.data.token_stream import TokenStream
 from ulmfit_keras.layers import ActivationRegularization
 from ulmfit_keras.layers.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.layers.chunked_cross_entropy import default_chunk_size
+from ulmfit_keras.layers.sizes import check_at_least
 from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 from ulmfit_keras.models.training_memory import out_of_memory_advice
@@ -34,7 +35,7 @@ class StreamLanguageModel(keras.Model):
             al. 2017).
         beta: weight of temporal activation regularization. Defaults to 1.
         num_sampled: train on a softmax over this many sampled words, see
-            `sampled_softmax_loss`. Defaults to None, the exact softmax,
+            `sampled_softmax_loss`. Defaults to None, as 0 the exact softmax,
             which also replaces a sample of over half the vocabulary.
             Evaluation is exact always; sampled training reports no
             perplexity, since nothing exact was measured.
@@ -42,7 +43,7 @@ class StreamLanguageModel(keras.Model):
             time, in memory that does not grow with the batch; see
             `chunked_cross_entropy`. Defaults to "auto": as many as take 128
             MiB of logits, so that memory does not grow with the vocabulary,
-            either. None is all at once, which is slower, too.
+            either. None or 0 is all at once, which is slower, too.
 
     Input shape:
         `{"token_ids": (batch_size, T), "starts": (batch_size,)}`, targets
@@ -51,6 +52,10 @@ class StreamLanguageModel(keras.Model):
     Output shape:
         The last hidden layer, (batch_size, T, features). Its logits are
         `language_model.output_logits(hidden)`.
+
+    Raises:
+        ValueError: if there are no rows, or a number of words or tokens is
+            below 0.
 
     Example:
 
@@ -72,6 +77,12 @@ class StreamLanguageModel(keras.Model):
         chunk_size="auto",
         **kwargs,
     ):
+        check_at_least(
+            1,
+            batch_size=batch_size,
+            evaluation_batch_size=evaluation_batch_size,
+        )
+        check_at_least(0, num_sampled=num_sampled)
         # Keras scales the loss of a model whose own policy is mixed_float16.
         policy = language_model.backbone.dtype_policy
         super().__init__(**{"dtype": policy, **kwargs})
@@ -83,6 +94,7 @@ class StreamLanguageModel(keras.Model):
         self.num_sampled = num_sampled if is_sampled else None
         if chunk_size == "auto":
             chunk_size = default_chunk_size(words)
+        check_at_least(0, chunk_size=chunk_size)
         self.chunk_size = chunk_size
         self.regularization = ActivationRegularization(
             alpha, beta, dtype=policy

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ulmfit_keras import data
+from ulmfit_keras.layers.sizes import check_at_least as check_at_least
 
 
 class DivergenceError(ValueError):
@@ -76,15 +77,6 @@ def check_width(numbers, expected, of):
             "as the classifier predicts of a text. "
             f"Received: rows of {numbers.shape[1]}"
         )
-
-
-def check_at_least(least, **values):
-    """Raise a ValueError that names the first value below `least`."""
-    for name, value in values.items():
-        if value is not None and value < least:
-            raise ValueError(
-                f"`{name}` must be at least {least}. Received: {name}={value}"
-            )
 
 
 def check_class_weight(class_weight, problem_type):
