@@ -487,3 +487,12 @@ def test_a_model_that_reads_no_texts_is_refused(reviews):
         ulmfit.finetune_language_model(language_model, reviews[0])
     with pytest.raises(ValueError, match="Received: preprocessor=None"):
         ulmfit.train_classifier(language_model, *reviews)
+
+
+def test_a_quantized_model_is_refused(reviews):
+    language_model = _language_model()
+    language_model.quantize("int8")
+    with pytest.raises(ValueError, match="Received: word vectors of int8"):
+        ulmfit.finetune_language_model(language_model, reviews[0])
+    with pytest.raises(ValueError, match="Received: word vectors of int8"):
+        ulmfit.train_classifier(language_model, *reviews)

@@ -247,6 +247,23 @@ def test_sizes_without_sense_are_refused(wrong):
         StreamLanguageModel(_language_model(), **{"batch_size": 2, **wrong})
 
 
+# Keras transposes a one-dimensional scale in a way that torch dislikes.
+@pytest.mark.filterwarnings("ignore:.*The use of `x.T`:UserWarning")
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_a_quantized_model_is_evaluated_by_its_logits(ids, mode):
+    language_model = _language_model()
+    language_model.quantize(mode)
+    stream = TokenStream(ids, 1, 10)
+    trainer = _trainer(language_model, rows=1)
+    result = trainer.evaluate(stream, verbose=0, return_dict=True)
+    losses, _ = _whole_pass(language_model, ids)
+    assert result["loss"] == pytest.approx(losses.mean(), rel=1e-4)
+    with pytest.raises(ValueError, match=f"Received: word vectors of {mode}"):
+        trainer.fit(stream, verbose=0)
+    with pytest.raises(ValueError, match=f"Received: word vectors of {mode}"):
+        _ = language_model.output_embeddings
+
+
 def test_a_stream_has_the_rows_of_the_state(ids):
     trainer = _trainer(_language_model())
     with pytest.raises(ValueError, match="batch_size=2, .*stream of 3"):

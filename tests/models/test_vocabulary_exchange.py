@@ -122,3 +122,12 @@ def test_a_tokenizer_of_another_size_is_refused(make_backbone, words):
         models.AWDLSTMTextClassifier(
             backbone, 2, models.AWDLSTMTextClassifierPreprocessor(tokenizer)
         )
+
+
+def test_integers_are_not_exchanged(language_model):
+    language_model.quantize("int8")
+    vocabulary = language_model.preprocessor.tokenizer.get_vocabulary()
+    with pytest.raises(ValueError, match="Received: word vectors of int8"):
+        models.exchange_vocabulary(language_model, ["a story"], min_count=1)
+    tokenizer = language_model.preprocessor.tokenizer
+    assert tokenizer.get_vocabulary() == vocabulary

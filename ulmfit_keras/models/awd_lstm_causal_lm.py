@@ -11,6 +11,7 @@ from ulmfit_keras.models.awd_lstm_backbone import AWDLSTMBackbone
 from ulmfit_keras.models.awd_lstm_causal_lm_preprocessor import (
     AWDLSTMCausalLMPreprocessor,
 )
+from ulmfit_keras.models.quantization import check_not_quantized
 from ulmfit_keras.models.task_mixin import TaskMixin
 from ulmfit_keras.models.task_mixin import check_vocabulary
 from ulmfit_keras.models.task_mixin import is_preprocessed
@@ -135,7 +136,12 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
 
     @property
     def output_embeddings(self):
-        """The word vectors (V, E), which are the output weights too."""
+        """The word vectors (V, E), which are the output weights too.
+
+        Raises:
+            ValueError: if they are quantized: their integers alone say little.
+        """
+        check_not_quantized(self.backbone, "give its word vectors as a matrix")
         return self.backbone.token_embedding.embeddings
 
     @property

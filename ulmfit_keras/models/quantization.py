@@ -5,6 +5,22 @@ from ulmfit_keras.layers.reversible_embedding import ReversibleEmbedding
 _MODES = ("int8", "int4")
 
 
+def check_not_quantized(backbone, purpose):
+    """Raise a ValueError if the word vectors of a backbone are integers.
+
+    Args:
+        backbone: an `AWDLSTMBackbone`.
+        purpose: what they cannot do then, for the message.
+    """
+    mode = backbone.token_embedding.quantization_mode
+    if mode is not None:
+        raise ValueError(
+            f"A quantized model, whose word vectors are integers, cannot "
+            f"{purpose}: take the one that it was made of, and quantize it "
+            f"afterwards. Received: word vectors of {mode}"
+        )
+
+
 class QuantizationMixin:
     """Lets `quantize` change the word vectors alone."""
 

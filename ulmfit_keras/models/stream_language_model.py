@@ -11,6 +11,7 @@ from ulmfit_keras.layers.chunked_cross_entropy import chunked_cross_entropy
 from ulmfit_keras.layers.chunked_cross_entropy import default_chunk_size
 from ulmfit_keras.layers.sizes import check_at_least
 from ulmfit_keras.models.perplexity import Perplexity
+from ulmfit_keras.models.quantization import check_not_quantized
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 from ulmfit_keras.models.training_memory import out_of_memory_advice
 from ulmfit_keras.models.training_memory import training_memory
@@ -137,8 +138,10 @@ class StreamLanguageModel(keras.Model):
         Raises:
             MemoryError: if memory runs out; it names ways out. What a step
                 is expected to take is printed before (not with `verbose=0`).
-            ValueError: if a stream has other rows than the state.
+            ValueError: if a stream has other rows than the state, or the
+                language model is quantized.
         """
+        check_not_quantized(self.language_model.backbone, "be trained")
         self._check_rows("batch_size", x)
         if validation_data is not None:
             self._check_rows("evaluation_batch_size", validation_data)
@@ -211,30 +214,22 @@ class StreamLanguageModel(keras.Model):
         counted = ops.cast(ops.not_equal(targets, IGNORED_TARGET), "float32")
         targets = ops.maximum(targets, 0)
         num_tokens = ops.sum(counted)
-        embeddings, bias = map(
-            ops.convert_to_tensor,
-            (
-                self.language_model.output_embeddings,
-                self.language_model.output_bias,
-            ),
-        )
+        embedding = self.language_model.backbone.token_embedding
         if training and self.num_sampled:
             losses = sampled_softmax_loss(
                 hidden,
                 targets,
-                embeddings,
-                bias,
+                *self.output_weights(),
                 self.num_sampled,
                 self.seed_generator,
             )
             total = ops.sum(losses * counted)
-        elif self.chunk_size:
+        elif self.chunk_size and embedding.quantization_mode is None:
             total = chunked_cross_entropy(
                 hidden,
                 targets,
                 counted,
-                embeddings,
-                bias,
+                *self.output_weights(),
                 self.chunk_size,
                 training,
             )
@@ -249,6 +244,13 @@ class StreamLanguageModel(keras.Model):
             self.perplexity.update_state(total, num_tokens)
         loss = total / ops.maximum(num_tokens, 1.0)
         return loss + sum(self.losses)
+
+    def output_weights(self):
+        """The word vectors and the bias that logits are made with."""
+        lm = self.language_model
+        return map(
+            ops.convert_to_tensor, (lm.output_embeddings, lm.output_bias)
+        )
 
     def get_metrics_result(self):
         # Keras asks right after each `compute_loss` that it traces, or runs.

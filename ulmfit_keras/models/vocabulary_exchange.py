@@ -1,5 +1,6 @@
 """Give a language model the words of a new corpus, in place."""
 
+from ulmfit_keras.models.quantization import check_not_quantized
 from ulmfit_keras.text.vocabulary import Vocabulary
 from ulmfit_keras.text.vocabulary import transfer_vocabulary
 from ulmfit_keras.text.word_splitting import SPECIAL_TOKENS
@@ -43,6 +44,9 @@ def exchange_vocabulary(language_model, texts, min_count=2):
         The `VocabularyTransfer`, or None, and nothing is changed, if the
         model reads subwords: they spell any word already.
 
+    Raises:
+        ValueError: if the language model is quantized.
+
     Example:
 
     ```python
@@ -53,6 +57,7 @@ def exchange_vocabulary(language_model, texts, min_count=2):
     tokenizer = language_model.preprocessor.tokenizer
     if not isinstance(tokenizer, WordTokenizer):
         return None
+    check_not_quantized(language_model.backbone, "exchange its words")
     old = tokenizer.vocabulary
     counts = {
         word: count if word not in old else max(count, min_count)

@@ -10,6 +10,7 @@ from ulmfit_keras.callbacks import GradualUnfreezing
 from ulmfit_keras.callbacks import LearningRateLogger
 from ulmfit_keras.callbacks.gradual_unfreezing import PLANS
 from ulmfit_keras.models.adversarial_training import check_epsilon
+from ulmfit_keras.models.quantization import check_not_quantized
 from ulmfit_keras.schedules import SequentialSchedule
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import CLASSIFIER_SETTINGS
@@ -111,8 +112,8 @@ def train_classifier(
             only in the validation data, a classifier that is trained on has
             another problem type, no labels, or does not know one of them,
             `settings` is unknown, a rate or `adversarial_epsilon` out of its
-            range, there is a `patience` but nothing to validate on, or there
-            are class weights but no classes.
+            range, there is a `patience` but nothing to validate on, there
+            are class weights but no classes, or the model is quantized.
         DivergenceError: a `ValueError`, if training diverges.
 
     Example:
@@ -136,6 +137,7 @@ def train_classifier(
     # all that it says.
     check_at_least(2, batch_size=batch_size, max_tokens=max_tokens)
     check_preprocessor(language_model)
+    check_not_quantized(language_model.backbone, "train a classifier")
     if adversarial_epsilon is not None:
         check_epsilon("adversarial_epsilon", adversarial_epsilon)
     texts, labels = list(texts), list(labels)

@@ -6,6 +6,7 @@ import numpy as np
 from ulmfit_keras import data
 from ulmfit_keras import models
 from ulmfit_keras.callbacks import LearningRateLogger
+from ulmfit_keras.models.quantization import check_not_quantized
 from ulmfit_keras.schedules import LengthScaled
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import LANGUAGE_MODEL_SETTINGS
@@ -84,7 +85,8 @@ def finetune_language_model(
 
     Raises:
         ValueError: if there is no text to hold out, no word to train or to
-            validate on, `settings` is unknown, or a rate out of its range.
+            validate on, `settings` is unknown, a rate out of its range, or
+            the language model is quantized.
         DivergenceError: a `ValueError`, if training diverges.
 
     Example:
@@ -104,6 +106,7 @@ def finetune_language_model(
     check_at_least(1, num_sampled=num_sampled)
     check_at_least(0, validation_fraction=validation_fraction)
     check_preprocessor(language_model)
+    check_not_quantized(language_model.backbone, "be fine-tuned")
     train_texts, valid_texts = _texts_split(
         list(texts), validation_texts, validation_fraction, seed
     )
