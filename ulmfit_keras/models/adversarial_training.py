@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from ulmfit_keras.models.replicas import num_replicas
+
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
 class AdversarialTraining(keras.Model):
@@ -121,7 +123,9 @@ class AdversarialTraining(keras.Model):
     def track(self, loss, x, y, y_pred, sample_weight):
         """Count a batch in the loss and the metrics; returns all of them."""
         tracker = next(m for m in self.metrics if m.name == "loss")
-        tracker.update_state(loss, sample_weight=ops.shape(y_pred)[0])
+        tracker.update_state(
+            loss * num_replicas(self), sample_weight=ops.shape(y_pred)[0]
+        )
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
 

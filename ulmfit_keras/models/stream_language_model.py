@@ -12,6 +12,7 @@ from ulmfit_keras.layers.chunked_cross_entropy import default_chunk_size
 from ulmfit_keras.layers.sizes import check_at_least
 from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.quantization import check_not_quantized
+from ulmfit_keras.models.replicas import num_replicas
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
 from ulmfit_keras.models.training_memory import out_of_memory_advice
 from ulmfit_keras.models.training_memory import training_memory
@@ -243,7 +244,7 @@ class StreamLanguageModel(keras.Model):
         if self.exact:
             self.perplexity.update_state(total, num_tokens)
         loss = total / ops.maximum(num_tokens, 1.0)
-        return loss + sum(self.losses)
+        return (loss + sum(self.losses)) / num_replicas(self)
 
     def output_weights(self):
         """The word vectors and the bias that logits are made with."""
@@ -285,8 +286,7 @@ class StreamLanguageModel(keras.Model):
 
     def _check_rows(self, name, stream):
         # TensorFlow's strategies keep a state in each replica.
-        strategy = getattr(self, "distribute_strategy", None)
-        replicas = 1 if strategy is None else strategy.num_replicas_in_sync
+        replicas = num_replicas(self)
         expected = getattr(self, name)
         if (
             isinstance(stream, TokenStream)
