@@ -52,6 +52,39 @@ def test_untrained_model_keeps_how_it_was_compiled(classifier, tmp_path):
     assert isinstance(loaded.optimizer, keras.optimizers.SGD)
 
 
+@pytest.mark.parametrize("task", ["language_model", "classifier"])
+def test_keras_clones_it(task, request):
+    model = request.getfixturevalue(task)
+    model.compile(keras.optimizers.SGD(0.5))
+    # Else the language model's output weights are a copy of its word vectors.
+    clone = keras.models.clone_model(model, recursive=True)
+    clone.set_weights(model.get_weights())
+    assert clone.optimizer.learning_rate == 0.5
+    inputs = {
+        "token_ids": np.array([[2, 9, 10]]),
+        "padding_mask": np.ones((1, 3), "int32"),
+    }
+    np.testing.assert_array_equal(
+        clone.predict(inputs, verbose=0), model.predict(inputs, verbose=0)
+    )
+
+
+def test_files_of_before_are_compiled(language_model):
+    """They name what Keras does not know beside the optimizer, not in it."""
+    language_model.compile(sampler=keras_hub.samplers.TopPSampler(p=0.3))
+    config = language_model.get_compile_config()
+    (beyond,) = set(config["optimizer"]) - {
+        "module",
+        "class_name",
+        "config",
+        "registered_name",
+    }
+    config |= config["optimizer"].pop(beyond)
+    language_model.compile(sampler="greedy")
+    language_model.compile_from_config(config)
+    assert language_model.sampler.p == 0.3
+
+
 def test_language_model_keeps_its_sampler(language_model, tmp_path):
     language_model.compile(sampler=keras_hub.samplers.TopPSampler(p=0.3))
     language_model.save(tmp_path / "lm.keras")

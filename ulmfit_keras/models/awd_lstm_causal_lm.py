@@ -12,6 +12,7 @@ from ulmfit_keras.models.awd_lstm_causal_lm_preprocessor import (
     AWDLSTMCausalLMPreprocessor,
 )
 from ulmfit_keras.models.quantization import check_not_quantized
+from ulmfit_keras.models.task_mixin import BEYOND_KERAS
 from ulmfit_keras.models.task_mixin import TaskMixin
 from ulmfit_keras.models.task_mixin import check_vocabulary
 from ulmfit_keras.models.task_mixin import is_preprocessed
@@ -303,7 +304,8 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
     def get_compile_config(self):
         config = super().get_compile_config()
         if config:
-            config["sampler"] = keras_hub.samplers.serialize(self.sampler)
+            sampler = keras_hub.samplers.serialize(self.sampler)
+            config["optimizer"][BEYOND_KERAS]["sampler"] = sampler
         return config
 
     def token_ids(self, texts):

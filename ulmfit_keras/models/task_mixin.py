@@ -7,6 +7,11 @@ import keras
 from ulmfit_keras.models.presets import PresetMixin
 from ulmfit_keras.models.quantization import QuantizationMixin
 
+# What `compile` of a task knows and that of Keras does not. It stands in the
+# entry of the optimizer, where Keras does not look at it, since
+# `keras.models.clone_model` compiles a plain model as the task is compiled.
+BEYOND_KERAS = "ulmfit_keras"
+
 
 def is_preprocessed(x):
     """Whether `x` is batches of numbers, which no preprocessor takes."""
@@ -112,12 +117,16 @@ class TaskMixin(QuantizationMixin, PresetMixin):
     def get_compile_config(self):
         config = super().get_compile_config()
         if config:
-            config["optimizer_is_built"] = self.optimizer.built
+            config["optimizer"][BEYOND_KERAS] = {
+                "optimizer_is_built": self.optimizer.built
+            }
         return config
 
     def compile_from_config(self, config):
         # Keras skips this for a model whose `compile` is its own.
-        config = keras.saving.deserialize_keras_object(config)
+        beyond = config["optimizer"].get(BEYOND_KERAS, {})
+        # In older files it stands beside the optimizer.
+        config = keras.saving.deserialize_keras_object({**config, **beyond})
         optimizer_is_built = config.pop("optimizer_is_built")
         self.compile(**config)
         if optimizer_is_built:
