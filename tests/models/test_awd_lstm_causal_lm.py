@@ -194,6 +194,14 @@ def test_kerashub_data_sets_of_texts_give_the_same(language_model, texts):
     )
 
 
+@pytest.mark.parametrize("name", ["y", "sample_weight"])
+def test_texts_are_their_own_targets(language_model, texts, name):
+    language_model.compile()
+    for method in (language_model.fit, language_model.evaluate):
+        with pytest.raises(ValueError, match=rf"Received: .*{name}=\["):
+            method(texts, **{name: [1.0] * len(texts)}, verbose=0)
+
+
 @pytest.fixture
 def backward_model(make_backbone, language_model):
     backward = models.AWDLSTMCausalLM(

@@ -296,3 +296,20 @@ def test_validation_data_of_another_kind(make_classifier, texts):
         classifier.fit(
             raw, validation_data=LengthBuckets([[2, 5]], np.zeros(1)), verbose=0
         )
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_texts_are_shuffled_unless_asked_not_to(
+    classifier, texts, shuffle, monkeypatch
+):
+    seen = []
+    fit = keras.Model.fit
+
+    def recording(model, x, *args, **kwargs):
+        seen.append(x)
+        return fit(model, x, *args, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", recording)
+    targets = np.zeros(len(texts), "int32")
+    classifier.fit(texts, targets, shuffle=shuffle, verbose=0)
+    assert [batches.shuffle for batches in seen] == [shuffle]

@@ -200,13 +200,16 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
         Args:
             x: texts in a list or an array, or any data set that Keras or
                 KerasHub takes.
-            y: None for texts.
+            y: None for texts, which are their own targets.
             validation_data: texts, also as a tuple of them alone, or what
                 KerasHub takes. Defaults to None.
             **kwargs: see `keras.Model.fit`.
 
         Returns:
             A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: if there is a `y` or a `sample_weight` beside texts.
         """
         if isinstance(validation_data, tuple):
             first, *others = validation_data
@@ -219,13 +222,13 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
                 else (validation_data,)
             )
         if self.are_texts(x):
-            x, y, kwargs["sample_weight"] = self.preprocessor(list(x))
+            x, y, kwargs["sample_weight"] = self.rows_of(x, y, **kwargs)
         return super().fit(x, y, validation_data=validation_data, **kwargs)
 
     def evaluate(self, x=None, y=None, **kwargs):
-        """As `keras.Model.evaluate`, on a list of texts too."""
+        """As `keras.Model.evaluate`, on a list of texts too; see `fit`."""
         if self.are_texts(x):
-            x, y, kwargs["sample_weight"] = self.preprocessor(list(x))
+            x, y, kwargs["sample_weight"] = self.rows_of(x, y, **kwargs)
         return super().evaluate(x, y, **kwargs)
 
     def predict(self, x, **kwargs):
@@ -241,6 +244,17 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
         if self.are_texts(inputs) and not len(inputs):
             return []
         return super().generate(inputs, *args, **kwargs)
+
+    def rows_of(self, texts, y, sample_weight=None, **_):
+        """Padded rows of texts, their targets and the weights of these."""
+        if y is not None or sample_weight is not None:
+            raise ValueError(
+                "Texts are their own targets, and each of their tokens counts "
+                "as much: leave out `y` and `sample_weight`, or give token "
+                "ids, which the preprocessor makes of texts. Received: "
+                f"y={y}, sample_weight={sample_weight}"
+            )
+        return self.preprocessor(list(texts))
 
     def are_texts(self, x):
         """Whether `x` is texts that the preprocessor is to read."""

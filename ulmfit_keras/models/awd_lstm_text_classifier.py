@@ -229,7 +229,8 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             validation_split: share of the texts, the last ones, that are held
                 out for validation where there is no `validation_data`.
                 Defaults to 0.
-            **kwargs: see `keras.Model.fit`.
+            **kwargs: see `keras.Model.fit`. With `shuffle=False` texts are
+                batched by falling length in every epoch.
 
         Returns:
             A `keras.callbacks.History`.
@@ -249,7 +250,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
             sample_weight,
             self.preprocessor,
             batch_size,
-            shuffle=True,
+            shuffle=kwargs.get("shuffle", True),
         )
         prepared = batches is not None or is_preprocessed(x)
         if prepared and isinstance(validation_data, (tuple, list)):
