@@ -294,10 +294,47 @@ def test_texts_without_a_word_show_before_training(texts, valid, message):
     assert tokenizer.get_vocabulary() == before
 
 
+def test_a_classifier_needs_a_word_to_train_on():
+    with pytest.raises(data.DataError, match="must have at least one word"):
+        ulmfit.train_classifier(
+            _language_model(), ["", " \n"] * 4, ["neg", "pos"] * 4
+        )
+
+
+@pytest.mark.parametrize("one", ["good bad", b"good bad"])
+def test_one_text_is_no_list_of_texts(one):
+    language_model = _language_model()
+    with pytest.raises(ValueError, match="Received: texts=b?'good bad'"):
+        ulmfit.finetune_language_model(language_model, one)
+    with pytest.raises(ValueError, match="Received: validation_texts="):
+        ulmfit.finetune_language_model(language_model, ["a"], one)
+    with pytest.raises(ValueError, match="Received: texts=b?'good bad'"):
+        ulmfit.train_classifier(language_model, one, ["neg", "pos"] * 4)
+    with pytest.raises(ValueError, match="Received: texts=b?'good bad'"):
+        ulmfit.zero_shot_scores(language_model, one, {}, "the film was")
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ((["good"],), "a tuple of 1"),
+        ((["good"], ["pos"], [1.0]), "a tuple of 3"),
+        ({"texts": ["good"]}, "a dict"),
+        ((["good"], []), "1 texts and 0 labels"),
+        (("good", ["pos"] * 4), "validation_data.0.='good'"),
+    ],
+)
+def test_validation_data_are_a_pair(reviews, wrong, message):
+    with pytest.raises(ValueError, match=f"Received: {message}"):
+        ulmfit.train_classifier(
+            _language_model(), *reviews, validation_data=wrong
+        )
+
+
 def test_nothing_left_to_train_on():
     with pytest.raises(data.DataError, match="Received: 0 texts"):
         ulmfit.finetune_language_model(
-            _language_model(), ["good", "bad"], validation_fraction=1
+            _language_model(), ["good", "bad"], validation_fraction=0.99
         )
 
 
@@ -457,7 +494,15 @@ def test_a_regression_learns_wherever_its_numbers_are(reviews, epsilon):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batch_size": 1}, {"max_tokens": 0}, {"max_tokens": 1}]
+    "wrong",
+    [
+        {"batch_size": 1},
+        {"max_tokens": 0},
+        {"max_tokens": 1},
+        {"epochs": 0},
+        {"validation_fraction": 1.0},
+        {"validation_fraction": -0.5},
+    ],
 )
 def test_sizes_without_sense_are_refused(reviews, wrong):
     (name, value) = next(iter(wrong.items()))
@@ -473,6 +518,7 @@ def test_sizes_without_sense_are_refused(reviews, wrong):
         {"batch_size": 0},
         {"num_sampled": -3},
         {"validation_fraction": -0.5},
+        {"validation_fraction": 1},
     ],
 )
 def test_stage_two_refuses_sizes_without_sense(reviews, wrong):

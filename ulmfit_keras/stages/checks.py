@@ -4,6 +4,7 @@ import numpy as np
 
 from ulmfit_keras import data
 from ulmfit_keras.layers.sizes import check_at_least as check_at_least
+from ulmfit_keras.text import encode_texts
 
 
 class DivergenceError(ValueError):
@@ -20,11 +21,12 @@ class DivergenceError(ValueError):
     """
 
 
-def check_texts(language_model, texts, purpose, advice):
-    """Raise unless a language model finds a word in some text.
+def check_texts(model, texts, purpose, advice):
+    """Raise unless a model finds a word in some text.
 
     Args:
-        language_model: an `AWDLSTMCausalLM` with its preprocessor.
+        model: an `AWDLSTMCausalLM` or an `AWDLSTMTextClassifier`, with its
+            preprocessor.
         texts: list of str.
         purpose: what they are there to do, for the message.
         advice: what to do if they cannot, for the message.
@@ -32,12 +34,67 @@ def check_texts(language_model, texts, purpose, advice):
     Raises:
         DataError: if all texts are empty, or there is none.
     """
-    token_ids = language_model.token_ids
+    tokenizer = model.preprocessor.tokenizer
     # One by one, since the first will mostly do. Each opens with `xxbos`.
-    if not any(len(token_ids([text])[0]) > 1 for text in texts):
+    if not any(len(encode_texts(tokenizer, [text])[0]) > 1 for text in texts):
         raise data.DataError(
             f"The texts to {purpose} must have at least one word; {advice}. "
             f"Received: {len(texts)} texts without a word"
+        )
+
+
+def listed(name, texts):
+    """Texts as a list.
+
+    Args:
+        name: of the argument, for the message.
+        texts: iterable of str.
+
+    Returns:
+        A list of str.
+
+    Raises:
+        ValueError: for one text, whose characters would be read as texts.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise ValueError(
+            f"`{name}` must be a list of texts; put one alone into a list. "
+            f"Received: {name}={texts!r:.80}"
+        )
+    return list(texts)
+
+
+def listed_pair(validation_data):
+    """Texts and labels to validate on, as a pair of lists.
+
+    Args:
+        validation_data: (texts, labels).
+
+    Returns:
+        A pair of lists.
+
+    Raises:
+        ValueError: unless it is a pair, of one label for each text.
+    """
+    is_sequence = isinstance(validation_data, (tuple, list))
+    if not is_sequence or len(validation_data) != 2:
+        size = f" of {len(validation_data)}" if is_sequence else ""
+        raise ValueError(
+            "`validation_data` must be a pair, (texts, labels). "
+            f"Received: a {type(validation_data).__name__}{size}"
+        )
+    texts, labels = validation_data
+    texts, labels = listed("validation_data[0]", texts), list(labels)
+    check_pairs(texts, labels)
+    return texts, labels
+
+
+def check_share(name, share):
+    """Raise a ValueError unless a share to hold out leaves something."""
+    if not 0 <= share < 1:
+        raise ValueError(
+            f"`{name}` must be at least 0, to hold out nothing, and below 1. "
+            f"Received: {name}={share}"
         )
 
 

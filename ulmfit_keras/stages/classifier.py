@@ -20,7 +20,11 @@ from ulmfit_keras.stages.checks import check_class_weight
 from ulmfit_keras.stages.checks import check_finite
 from ulmfit_keras.stages.checks import check_pairs
 from ulmfit_keras.stages.checks import check_preprocessor
+from ulmfit_keras.stages.checks import check_share
+from ulmfit_keras.stages.checks import check_texts
 from ulmfit_keras.stages.checks import check_width
+from ulmfit_keras.stages.checks import listed
+from ulmfit_keras.stages.checks import listed_pair
 from ulmfit_keras.stages.pieces import make_adam
 from ulmfit_keras.stages.pieces import make_early_stopping
 from ulmfit_keras.stages.pieces import resuming_with
@@ -108,6 +112,7 @@ def train_classifier(
         An `AWDLSTMTextClassifier`; `predict` takes strings.
 
     Raises:
+        DataError: a `ValueError`, if no text has a word.
         ValueError: if texts and labels do not fit each other, a label occurs
             only in the validation data, a classifier that is trained on has
             another problem type, no labels, or does not know one of them,
@@ -136,12 +141,16 @@ def train_classifier(
     # Batch normalization takes the mean of a lone document away, and with it
     # all that it says.
     check_at_least(2, batch_size=batch_size, max_tokens=max_tokens)
+    check_at_least(1, epochs=epochs)
+    check_share("validation_fraction", validation_fraction)
     check_preprocessor(language_model)
     check_not_quantized(language_model.backbone, "train a classifier")
     if adversarial_epsilon is not None:
         check_epsilon("adversarial_epsilon", adversarial_epsilon)
-    texts, labels = list(texts), list(labels)
+    texts, labels = listed("texts", texts), list(labels)
     check_pairs(texts, labels)
+    if validation_data is not None:
+        validation_data = listed_pair(validation_data)
     # Before rows are held out, so that errors count them as the caller does.
     if isinstance(language_model, models.AWDLSTMTextClassifier):
         classifier = _copied_classifier(language_model, problem_type)
@@ -161,6 +170,7 @@ def train_classifier(
         texts = [texts[i] for i in train_rows]
         labels = [labels[i] for i in train_rows]
         targets = targets[train_rows]
+    check_texts(language_model, texts, "train on", "give more")
     if validation_data is None and patience is not None:
         raise ValueError(
             "`patience` waits for a better validation loss: give "
@@ -196,8 +206,7 @@ def train_classifier(
     )
     valid = None
     if validation_data is not None:
-        valid_texts, valid_labels = map(list, validation_data)
-        check_pairs(valid_texts, valid_labels)
+        valid_texts, valid_labels = validation_data
         valid_targets = data.encode_labels(valid_labels, names, problem_type)
         if scale is not None:
             width = classifier.num_classes

@@ -14,7 +14,9 @@ from ulmfit_keras.settings import choose_settings
 from ulmfit_keras.stages.checks import check_at_least
 from ulmfit_keras.stages.checks import check_finite
 from ulmfit_keras.stages.checks import check_preprocessor
+from ulmfit_keras.stages.checks import check_share
 from ulmfit_keras.stages.checks import check_texts
+from ulmfit_keras.stages.checks import listed
 from ulmfit_keras.stages.pieces import make_adam
 from ulmfit_keras.stages.pieces import make_early_stopping
 from ulmfit_keras.stages.pieces import resuming_with
@@ -85,8 +87,8 @@ def finetune_language_model(
 
     Raises:
         ValueError: if there is no text to hold out, no word to train or to
-            validate on, `settings` is unknown, a rate out of its range, or
-            the language model is quantized.
+            validate on, one text in place of a list, `settings` is unknown, a
+            rate out of its range, or the language model is quantized.
         DivergenceError: a `ValueError`, if training diverges.
 
     Example:
@@ -104,11 +106,11 @@ def finetune_language_model(
     )
     check_at_least(1, epochs=epochs, batch_size=batch_size, bptt=bptt)
     check_at_least(1, num_sampled=num_sampled)
-    check_at_least(0, validation_fraction=validation_fraction)
+    check_share("validation_fraction", validation_fraction)
     check_preprocessor(language_model)
     check_not_quantized(language_model.backbone, "be fine-tuned")
     train_texts, valid_texts = _texts_split(
-        list(texts), validation_texts, validation_fraction, seed
+        listed("texts", texts), validation_texts, validation_fraction, seed
     )
     check_texts(language_model, train_texts, "train on", "give more")
     if valid_texts:
@@ -173,7 +175,7 @@ def finetune_language_model(
 
 def _texts_split(texts, validation_texts, validation_fraction, seed):
     if validation_texts is not None:
-        return texts, list(validation_texts)
+        return texts, listed("validation_texts", validation_texts)
     if validation_fraction == 0:
         return texts, []
     if len(texts) < 2:

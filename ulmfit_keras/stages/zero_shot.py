@@ -8,6 +8,7 @@ from ulmfit_keras import text
 from ulmfit_keras.models.piecewise_prediction import PieceReader
 from ulmfit_keras.models.piecewise_prediction import predict_documents
 from ulmfit_keras.stages.checks import check_texts
+from ulmfit_keras.stages.checks import listed
 
 
 def zero_shot_scores(
@@ -56,9 +57,9 @@ def zero_shot_scores(
 
     Raises:
         DataError: if no text has a word.
-        ValueError: if there are no two classes, one has no words, the
-            language model does not know a word as one token, or `window` is
-            below 2.
+        ValueError: if `texts` is one text, there are no two classes, one has
+            no words, the language model does not know a word as one token, or
+            `window` is below 2.
 
     Example:
 
@@ -73,7 +74,7 @@ def zero_shot_scores(
             "`window` must be at least 2 tokens, or None for whole texts. "
             f"Received: window={window}"
         )
-    texts = list(texts)
+    texts = listed("texts", texts)
     check_texts(language_model, texts, "score", "leave empty ones out")
     tokenizer = language_model.preprocessor.tokenizer
     reader = NextWordReader(language_model, _word_ids(tokenizer, words))
