@@ -198,8 +198,8 @@ class AWDLSTMCausalLM(TaskMixin, keras_hub.models.CausalLM):
         """As `keras.Model.fit`, on texts too.
 
         Args:
-            x: texts in a list or an array, or any data set that Keras or
-                KerasHub takes.
+            x: texts in a list or an array; a `tf.data.Dataset` of texts; or
+                token ids, as dicts of arrays or a `keras.utils.PyDataset`.
             y: None for texts, which are their own targets.
             validation_data: texts, also as a tuple of them alone, or what
                 KerasHub takes. Defaults to None.

@@ -215,8 +215,9 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
 
         Args:
             x: texts or documents as token ids, as `predict` takes them,
-                which are shuffled and batched by length; or any data set
-                that Keras or KerasHub takes.
+                which are shuffled and batched by length; a
+                `tf.data.Dataset` of texts; or batches of token ids, as dicts
+                of arrays or a `keras.utils.PyDataset`.
             y: targets of texts, array (texts,) or (texts, C). Defaults to
                 None.
             batch_size: int, most texts in a batch; of one alone, only the

@@ -46,7 +46,7 @@ def check_vocabulary(backbone, preprocessor):
 
 
 class TaskMixin(QuantizationMixin, PresetMixin):
-    """Lets any Keras data set feed a KerasHub task.
+    """Lets a Keras data set of token ids feed a KerasHub task.
 
     Beyond KerasHub's own tasks it takes preprocessed batches, as a
     `keras.utils.PyDataset` or a dict of arrays, which needs neither
