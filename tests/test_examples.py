@@ -8,6 +8,9 @@ import pathlib
 import re
 import textwrap
 
+import keras
+import keras_hub
+import numpy as np
 import pytest
 
 import ulmfit_keras
@@ -90,3 +93,23 @@ def test_a_name_that_is_not_there_is_found():
     assert unknown_names(block) == ["ulmfit_keras.export.saved"]
     block = "from ulmfit_keras.layers import LSTM, WeightDropLSTM"
     assert unknown_names(block) == ["ulmfit_keras.layers.LSTM"]
+
+
+# KerasHub's `fit` makes a data set, which Keras then cannot shuffle.
+@pytest.mark.filterwarnings("ignore:.shuffle=True. was passed:UserWarning")
+def test_the_guide_trains_bert_by_its_logits():
+    (block,) = (b for b in fenced_blocks(GUIDES[0]) if "bert_classifier" in b)
+    ids = np.arange(12, dtype="int32").reshape(4, 3)
+    x = {
+        "token_ids": ids,
+        "segment_ids": np.zeros_like(ids),
+        "padding_mask": np.ones_like(ids),
+    }
+    y = np.array([0, 1, 1, 0])
+    backbone = keras_hub.models.BertBackbone(12, 1, 1, 4, 4, dropout=0.0)
+    bert = keras_hub.models.BertTextClassifier(backbone, 2, dropout=0.0)
+    exec(block, {"bert_classifier": bert, "x": x, "y": y})
+    p = keras.ops.softmax(bert.predict(x, verbose=0))
+    expected = -np.log(keras.ops.convert_to_numpy(p)[np.arange(4), y]).mean()
+    found = bert.evaluate(x, y, verbose=0, return_dict=True)["loss"]
+    assert found == pytest.approx(expected, rel=1e-4)
