@@ -288,7 +288,9 @@ def test_rates_restart_in_the_first_epochs_of_fastai(epochs, lengths, fits):
 @pytest.mark.parametrize("epochs", [0, -1])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_epochs_are_an_error_that_names_them(name, epochs, fits):
-    with pytest.raises(ValueError, match="times the epochs"):
+    with pytest.raises(
+        ValueError, match="`epochs` must be at least 1. Received: epochs="
+    ):
         ulmfit.train_classifier(
             make_language_model(1),
             TEXTS,

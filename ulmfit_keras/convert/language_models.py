@@ -179,9 +179,4 @@ def write_fastai(language_model, path, itos_path):
 
 
 def _float32(variable):
-    if "int" in str(variable.dtype):
-        raise ValueError(
-            "The model must not be quantized; write the one it was made of. "
-            f"Received: {variable.path} of type {variable.dtype}"
-        )
     return ops.convert_to_numpy(ops.cast(variable, "float32"))

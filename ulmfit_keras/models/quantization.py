@@ -15,7 +15,7 @@ def check_not_quantized(backbone, purpose):
     mode = backbone.token_embedding.quantization_mode
     if mode is not None:
         raise ValueError(
-            f"A quantized model, whose word vectors are integers, cannot "
+            "A quantized model, whose word vectors are integers, cannot "
             f"{purpose}: take the one that it was made of, and quantize it "
             f"afterwards. Received: word vectors of {mode}"
         )
