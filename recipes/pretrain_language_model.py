@@ -138,8 +138,8 @@ def load_language_model(corpus):
     if backwards != FLAGS.backwards:
         raise ValueError(
             "--backwards must be given if the model of --preset reads "
-            f"backwards, and only then. Received: {FLAGS.preset}, which has "
-            f"backwards={backwards}"
+            f"backwards, and only then. Received: {FLAGS.preset}, which reads "
+            f"{'backwards' if backwards else 'forwards'}"
         )
     vocabulary = language_model.preprocessor.tokenizer.vocabulary
     if vocabulary.fingerprint != corpus.vocabulary.fingerprint:

@@ -131,7 +131,7 @@ def test_a_finished_model_goes_on_from_its_weights(
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"backwards": True}, "--backwards must be given if .*=False"),
+        ({"backwards": True}, "--backwards must be given if .*reads forwards"),
         ({"hidden_dim": 9}, "A preset has its sizes.*--hidden_dim"),
         ({}, "The corpus must have the words of --preset.*--vocabulary="),
     ],
