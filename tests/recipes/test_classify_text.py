@@ -240,7 +240,7 @@ def test_another_classifier_needs_no_stage_two(
         ({"lm_learning_rate": 0}, "`learning_rate` must be above 0"),
         ({"classifier_learning_rate": 0}, "`learning_rate` must be above 0"),
         ({"classifier_factor": 0}, "`factor`, the learning rate of a layer"),
-        ({"adversarial_epsilon": 0}, "`adversarial_epsilon`, the size"),
+        ({"adversarial_epsilon": 0}, "--adversarial_epsilon, the size"),
         ({}, "one with an older SavedModel"),
     ],
 )
