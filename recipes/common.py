@@ -50,6 +50,12 @@ def define_reading_flags():
     )
 
 
+def reading_options():
+    """The options of `define_reading_flags` as arguments of `read_table`."""
+    names = "text_column", "on_bad_rows", "encoding", "delimiter", "quoting"
+    return {name: FLAGS[name].value for name in names}
+
+
 def define_table_flags():
     """Options of recipes that read tables of texts and labels."""
     flags.DEFINE_string(
@@ -242,15 +248,18 @@ def define_classifier_flags():
 
 
 @contextlib.contextmanager
-def user_errors():
+def user_errors(kinds=(ValueError, OSError, ImportError)):
     """End the program with the bare message of an error in here.
 
     For what options and data can do wrong; an error of a later part is one
     of the program, which needs its traceback.
+
+    Args:
+        kinds: tuple of the classes of the errors.
     """
     try:
         yield
-    except (ValueError, OSError, ImportError) as error:
+    except kinds as error:
         sys.exit(f"\n{type(error).__name__}: {in_options(str(error))}")
 
 

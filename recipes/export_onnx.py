@@ -46,13 +46,7 @@ def read_texts():
     if FLAGS.texts is None:
         return trained.TEXTS
     table = data.read_table(
-        FLAGS.texts,
-        text_column=FLAGS.text_column,
-        label_column=None,
-        on_bad_rows=FLAGS.on_bad_rows,
-        encoding=FLAGS.encoding,
-        delimiter=FLAGS.delimiter,
-        quoting=FLAGS.quoting,
+        FLAGS.texts, label_column=None, **common.reading_options()
     )
     return table.texts[: FLAGS.rows]
 

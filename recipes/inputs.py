@@ -183,14 +183,10 @@ def _read(option, with_labels=True):
         )
     return data.read_table(
         source,
-        text_column=FLAGS.text_column,
         label_column=FLAGS.label_column if with_labels else None,
         problem_type=FLAGS.problem_type,
         label_delimiter=FLAGS.label_delimiter,
-        on_bad_rows=FLAGS.on_bad_rows,
-        encoding=FLAGS.encoding,
-        delimiter=FLAGS.delimiter,
-        quoting=FLAGS.quoting,
+        **common.reading_options(),
     )
 
 

@@ -2,12 +2,10 @@
 
 import contextlib
 import importlib
-import sys
 
 from absl import flags
 
 from recipes import common
-from recipes.messages import in_options
 
 FLAGS = flags.FLAGS
 
@@ -36,8 +34,8 @@ def check_language_model_options():
 def check_classifier_options():
     """Find figures that stage 3 cannot train with; returns the settings."""
     from ulmfit_keras import settings
+    from ulmfit_keras.layers.sizes import check_at_least
     from ulmfit_keras.models.adversarial_training import check_epsilon
-    from ulmfit_keras.stages.checks import check_at_least
 
     check_at_least(2, batch_size=FLAGS.batch_size)
     if FLAGS.adversarial_epsilon is not None:
@@ -82,10 +80,8 @@ def _user_errors():
     from ulmfit_keras import data
     from ulmfit_keras import stages
 
-    try:
+    with common.user_errors((data.DataError, stages.DivergenceError)):
         yield
-    except (data.DataError, stages.DivergenceError) as error:
-        sys.exit(f"\n{type(error).__name__}: {in_options(str(error))}")
 
 
 @_user_errors()

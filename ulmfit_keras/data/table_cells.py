@@ -137,8 +137,8 @@ LABEL_PARSERS = {
 }
 
 
-def class_names(labels, rows, source):
-    """Labels, or lists of labels, as str, unless their types are mixed."""
+def check_one_type(labels, rows, source):
+    """Raise a `DataError` if labels, or lists of labels, are of mixed type."""
     first_of_type = {}
     for label, row in zip(labels, rows, strict=True):
         for name in label if isinstance(label, list) else [label]:
@@ -150,6 +150,11 @@ def class_names(labels, rows, source):
             'class may stand there twice, as 1 and "1". Make all of them str '
             f"or all of them int. Received: {', '.join(first_of_type.values())}"
         )
+
+
+def class_names(labels, rows, source):
+    """Labels, or lists of labels, as str, unless their types are mixed."""
+    check_one_type(labels, rows, source)
     return [
         list(dict.fromkeys(map(str, label)))
         if isinstance(label, list)

@@ -8,6 +8,7 @@ import numpy as np
 from ulmfit_keras.data.errors import DataError
 from ulmfit_keras.data.errors import listing
 from ulmfit_keras.data.table_cells import BadCell
+from ulmfit_keras.data.table_cells import check_one_type
 from ulmfit_keras.data.table_cells import parse_class
 from ulmfit_keras.data.table_cells import refuse_indicators
 from ulmfit_keras.data.tables import TextTable
@@ -43,7 +44,7 @@ def label_names(labels, problem_type="single_label"):
         _check_different(labels)
         return None
     labels, rows, source = _parsed(labels, problem_type)
-    _check_one_type(labels, rows, source, problem_type)
+    check_one_type(labels, rows, source)
     rows_of = _rows_of_labels(labels, rows, problem_type)
     least = 2 if problem_type == "single_label" else 1
     if len(rows_of) < least:
@@ -209,19 +210,6 @@ def _rows_of_labels(labels, rows, problem_type, convert=None):
         for one in label if problem_type == "multi_label" else [label]:
             rows_of[convert(one) if convert else one].append(row)
     return rows_of
-
-
-def _check_one_type(labels, rows, source, problem_type):
-    first_of_type = {}
-    for label, row in zip(labels, rows, strict=True):
-        for one in label if problem_type == "multi_label" else [label]:
-            first_of_type.setdefault(type(one), f"{one!r} in {row}")
-    if len(first_of_type) > 1:
-        raise DataError(
-            f"The labels of {source} must be all texts or all numbers, since "
-            "1 and '1' would become one class. Received: "
-            f"{listing(list(first_of_type.values()))}"
-        )
 
 
 def _check_different(labels):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ulmfit_keras import data
-from ulmfit_keras.layers.sizes import check_at_least as check_at_least
 from ulmfit_keras.text import encode_texts
 
 

@@ -9,13 +9,13 @@ from ulmfit_keras import models
 from ulmfit_keras.callbacks import GradualUnfreezing
 from ulmfit_keras.callbacks import LearningRateLogger
 from ulmfit_keras.callbacks.gradual_unfreezing import PLANS
+from ulmfit_keras.layers.sizes import check_at_least
 from ulmfit_keras.models.adversarial_training import check_epsilon
 from ulmfit_keras.models.quantization import check_not_quantized
 from ulmfit_keras.schedules import SequentialSchedule
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import CLASSIFIER_SETTINGS
 from ulmfit_keras.settings import choose_settings
-from ulmfit_keras.stages.checks import check_at_least
 from ulmfit_keras.stages.checks import check_class_weight
 from ulmfit_keras.stages.checks import check_finite
 from ulmfit_keras.stages.checks import check_pairs

@@ -6,12 +6,12 @@ import numpy as np
 from ulmfit_keras import data
 from ulmfit_keras import models
 from ulmfit_keras.callbacks import LearningRateLogger
+from ulmfit_keras.layers.sizes import check_at_least
 from ulmfit_keras.models.quantization import check_not_quantized
 from ulmfit_keras.schedules import LengthScaled
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import LANGUAGE_MODEL_SETTINGS
 from ulmfit_keras.settings import choose_settings
-from ulmfit_keras.stages.checks import check_at_least
 from ulmfit_keras.stages.checks import check_finite
 from ulmfit_keras.stages.checks import check_preprocessor
 from ulmfit_keras.stages.checks import check_share
