@@ -8,6 +8,7 @@ the shipped one, is watched.
 import lzma
 
 import keras
+import numpy as np
 import pytest
 
 from ulmfit_keras import data
@@ -33,9 +34,9 @@ def test_drop_connect_is_active_inside_fit(data_dir):
         backbone.set_dropout({**rates, "weight_drop": weight_drop})
         # Nothing is learnt at a learning rate of 0; only masks can differ.
         trainer.compile(keras.optimizers.SGD(0.0))
-        return trainer.fit(stream, epochs=2, verbose=0).history["loss"]
+        return trainer.fit(stream, epochs=3, verbose=0).history["loss"]
 
     without, dropped = losses(0.0), losses(0.8)
-    assert without[0] == pytest.approx(without[1], abs=1e-5)
+    assert np.ptp(without) < 1e-5
     assert min(dropped) > without[0] + 0.1
-    assert abs(dropped[0] - dropped[1]) > 1e-3
+    assert np.ptp(dropped) > 1e-3  # other masks each time
