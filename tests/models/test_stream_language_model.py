@@ -108,8 +108,8 @@ def test_training_in_chunks_is_the_same(ids):
 @pytest.mark.parametrize("num_sampled", [None, 5])
 def test_it_trains_eagerly_for_whoever_looks_for_a_fault(ids, num_sampled):
     trainer = _trainer(_language_model(), num_sampled=num_sampled)
-    trainer.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
-    stream = TokenStream(ids, 2, 10)
+    trainer.compile(keras.optimizers.Adam(0.05), run_eagerly=True)
+    stream = TokenStream(ids[:61], 2, 10)
     history = trainer.fit(
         stream, epochs=4, validation_data=stream, verbose=0
     ).history

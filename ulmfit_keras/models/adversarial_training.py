@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from ulmfit_keras.models.replicas import num_replicas
+from ulmfit_keras.models.single_trace import SingleTraceMixin
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
-class AdversarialTraining(keras.Model):
+class AdversarialTraining(SingleTraceMixin, keras.Model):
     """The training view of a classifier that also learns perturbed documents.
 
     Source: Miyato, Dai & Goodfellow 2017, "Adversarial training methods for

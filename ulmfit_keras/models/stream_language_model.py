@@ -14,12 +14,13 @@ from ulmfit_keras.models.perplexity import Perplexity
 from ulmfit_keras.models.quantization import check_not_quantized
 from ulmfit_keras.models.replicas import num_replicas
 from ulmfit_keras.models.sampled_softmax import sampled_softmax_loss
+from ulmfit_keras.models.single_trace import SingleTraceMixin
 from ulmfit_keras.models.training_memory import out_of_memory_advice
 from ulmfit_keras.models.training_memory import training_memory
 
 
 @keras.saving.register_keras_serializable("ulmfit_keras")
-class StreamLanguageModel(keras.Model):
+class StreamLanguageModel(SingleTraceMixin, keras.Model):
     """The training view of an `AWDLSTMCausalLM` on a `TokenStream`.
 
     It shares the language model's layers; training it trains them. The

@@ -6,6 +6,7 @@ import keras
 
 from ulmfit_keras.models.presets import PresetMixin
 from ulmfit_keras.models.quantization import QuantizationMixin
+from ulmfit_keras.models.single_trace import SingleTraceMixin
 
 # What `compile` of a task knows and that of Keras does not. It stands in the
 # entry of the optimizer, where Keras does not look at it, since
@@ -45,7 +46,7 @@ def check_vocabulary(backbone, preprocessor):
         )
 
 
-class TaskMixin(QuantizationMixin, PresetMixin):
+class TaskMixin(SingleTraceMixin, QuantizationMixin, PresetMixin):
     """Lets a Keras data set of token ids feed a KerasHub task.
 
     Beyond KerasHub's own tasks it takes preprocessed batches, as a

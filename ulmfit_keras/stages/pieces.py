@@ -28,9 +28,9 @@ def make_adam(stage, schedule, trainer, groups, verbose):
         factor=stage.factor,
         multipliers=multipliers,
     )
+    # TensorFlow would trace the step twice if the first trace made variables.
+    optimizer.build(trainer.trainable_variables)
     if verbose:
-        # Built first, since only then it knows the sizes of its groups.
-        optimizer.build(trainer.trainable_variables)
         print(optimizer.group_table())
     return optimizer
 
