@@ -24,7 +24,6 @@ ROOT = pathlib.Path(__file__).parents[1]
 WHERE_A_BACKEND_COMPUTES = [
     *("tests/callbacks", "tests/layers", "tests/models", "tests/ops"),
     *("tests/optimizers", "tests/schedules"),
-    "tests/recipes/test_classify_text.py",
     "tests/recipes/test_pretrain_language_model.py",
     "tests/recipes/test_single_stages.py",
     *sorted(map(str, ROOT.glob("tests/test_*.py"))),
