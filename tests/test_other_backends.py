@@ -18,14 +18,21 @@ OTHERS = [
     for backend in ("tensorflow", "jax", "torch")
     if backend != keras.backend.backend() and importlib.util.find_spec(backend)
 ]
-# Tables and exports are the same on all backends, and most tests of recipes are
-# about their options.
 ROOT = pathlib.Path(__file__).parents[1]
+# Texts and tables are the same on all backends, and most tests of recipes are
+# about their options.
 WHERE_A_BACKEND_COMPUTES = [
-    *("tests/callbacks", "tests/layers", "tests/models", "tests/ops"),
-    *("tests/optimizers", "tests/schedules"),
+    "tests/callbacks",
+    "tests/convert",
+    "tests/evaluation",
+    "tests/export",
+    "tests/layers",
+    "tests/models",
+    "tests/ops",
+    "tests/optimizers",
+    "tests/recipes/test_classify_text.py",
     "tests/recipes/test_pretrain_language_model.py",
-    "tests/recipes/test_single_stages.py",
+    "tests/schedules",
     *sorted(map(str, ROOT.glob("tests/test_*.py"))),
 ]
 

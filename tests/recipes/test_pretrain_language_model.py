@@ -63,7 +63,7 @@ def pretrain(pretrain_by):
 )
 def test_slices_give_the_model_of_one_run(tmp_path, pretrain, options):
     backwards = options["backwards"]
-    options = {**options, "passes": 1}  # long enough for two validations
+    options = {**options, "batch_size": 8}  # three slices a pass
     whole = pretrain(tmp_path / "whole", **options)
     assert whole["finished"]
     perplexities = []

@@ -11,9 +11,6 @@ import pytest
 from recipes import parcels
 from ulmfit_keras import models
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="that machine has JAX"
-)
 SIZES = [
     "--embedding_dim=6",
     "--hidden_dim=8",
@@ -21,7 +18,7 @@ SIZES = [
     "--bptt=10",
     "--num_sampled=20",
     "--steps_per_validation=12",
-    "--steps_per_checkpoint=12",
+    "--steps_per_checkpoint=6",
     "--passes=1",
 ]
 
@@ -34,6 +31,9 @@ def corpus(prepare_corpus):
     )
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="that machine has JAX"
+)
 def test_corpus_there_and_preset_back(tmp_path, corpus, run_recipe):
     packed = parcels.pack(corpus, tmp_path / "packed", mib=1 / 1024)
     for number, path in enumerate(packed):
