@@ -10,8 +10,6 @@ os.environ.setdefault(
     str(pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"),
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# A model so small runs for less time than LLVM's optimizations take.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 # Torch's threads: where other programs want the processors, too, they wait
 # for each other a hundred times as long as they compute in models so small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
