@@ -12,7 +12,8 @@ outputs and the classifier's differ, and `same_labels`, the share of texts of
 which both name the same likeliest class, or the same labels where texts have
 several; null where outputs are numbers.
 A classifier for IMDb came to 7.9 MB in int8 and named the same label for 99.8 %
-of 1,000 reviews (2026-11-22); more in docs/RESULTS.md.
+of 1,000 reviews, when eight bits were multiplied, not seven (2026-11-22); more
+in docs/RESULTS.md.
 
 The two are compared on --texts, a table, or else on three texts. Look at this
 before you use int8, on texts like those it is for.

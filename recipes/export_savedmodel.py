@@ -7,6 +7,7 @@ Command:
         --model_base_path=$PWD/served
     curl localhost:8501/v1/models/default:predict \
         -d '{"instances": ["A fine film."]}'
+(The last two, a real TensorFlow Serving, have not been tried yet.)
 Hardware, minutes: half a minute on two CPU cores (2026-11-21).
 Result: OUTPUT_DIR/VERSION, and as the last line on stdout one JSON object
 with `path`, `bytes` and `largest_difference`, by how much the SavedModel and

@@ -2,9 +2,9 @@
 
 Command:
     python -m recipes.prepare_corpus --train='wiki/train-*.txt.xz' \
-        --valid=wiki/valid.txt.xz --processes=2 --output_dir=corpus
-Hardware, minutes, result: five sixths of 10.45 GB took 100 minutes, both
-processes on one core of a Xeon; 2,326 million tokens in all, 1,400 MiB of
+        --valid=wiki/valid.txt.xz --output_dir=corpus
+Hardware, minutes, result: five sixths of 10.45 GB took two processes on one
+core of a Xeon 100 minutes; 2,326 million tokens in all, 1,400 MiB of
 memory at most, one run (2026-11-22); more in docs/RESULTS.md.
 
 Files are text in which a blank line ends a document, what WikiExtractor writes
@@ -63,7 +63,10 @@ flags.DEFINE_integer(
     "shard_tokens", 1 << 26, "Most tokens in a shard, about.", lower_bound=1
 )
 flags.DEFINE_integer(
-    "processes", 1, "How many processes share the work.", lower_bound=1
+    "processes",
+    None,
+    "How many processes share the work. Defaults to one a processor.",
+    lower_bound=1,
 )
 flags.DEFINE_string("runner", None, "Use Apache Beam with this runner.")
 flags.DEFINE_list(
@@ -111,6 +114,12 @@ def prepare():
             f"Received: --min_count={FLAGS.min_count} "
             "--tokenizer=sentencepiece"
         )
+    if FLAGS.runner is not None and FLAGS["processes"].present:
+        raise ValueError(
+            "--processes is for this machine; Beam's runner has workers of its "
+            "own: leave one of both out. Received: "
+            f"--processes={FLAGS.processes} --runner={FLAGS.runner}"
+        )
     splits = {name: FLAGS[name].value for name in ("train", "valid", "test")}
     options = {
         "tokenizer": _tokenizer(),
@@ -126,7 +135,7 @@ def prepare():
                 for split, names in splits.items()
             },
             **options,
-            processes=FLAGS.processes,
+            processes=FLAGS.processes or os.cpu_count(),
         )
     from ulmfit_keras.data.corpus import beam
 

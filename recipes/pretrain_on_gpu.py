@@ -5,7 +5,7 @@ Command (docs/DEVELOPERS.md has all that belong to it):
         --parcels=parcels --wheels=wheels --output_dir=out -- \
         --embedding_dim=400 --hidden_dim=1152 --num_layers=3 --batch_size=256 \
         --num_sampled=0 --passes=4 --dropout_multiplier=0.1 \
-        --steps_per_checkpoint=300
+        --steps_per_validation=1200 --steps_per_checkpoint=300
 Hardware, minutes, result: tried on the CPU with a small model; no GPU yet.
 
 Call it as often as it takes. It keeps the parcels of the corpus that each

@@ -25,7 +25,7 @@ def test_package_trains_and_predicts(tmp_path):
         import sys
 
         import keras
-        import test_stages
+        from stages import test_stages
         import ulmfit_keras as ulmfit
 
         language_model = test_stages._language_model()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import types
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from keras import ops
 
 from ulmfit_keras.callbacks import GradualUnfreezing
 from ulmfit_keras.callbacks import ResumableTraining
+from ulmfit_keras.callbacks import resumable_training
 from ulmfit_keras.callbacks.checkpoint_folder import CheckpointFolder
 from ulmfit_keras.optimizers import DiscriminativeOptimizer
 from ulmfit_keras.optimizers import layer_groups
@@ -140,6 +142,30 @@ def test_time_enough_changes_nothing(tmp_path, unbroken):
     _, history, _ = run(tmp_path / "run", max_minutes=60)
     assert history.history == unbroken[1].history
     assert not (tmp_path / "run").exists()
+
+
+class Clock(keras.callbacks.Callback):
+    """Time that passes at the ends of epochs only: 20, 40, 30, 10 seconds."""
+
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.now += (20, 40, 30, 10)[epoch]
+
+
+# Another epoch has to fit, as long as the longest so far.
+@pytest.mark.parametrize(
+    ("seconds", "epochs"), [(39, 1), (41, 2), (99, 2), (101, 3), (131, 4)]
+)
+def test_it_stops_before_the_time_is_up(tmp_path, monkeypatch, seconds, epochs):
+    clock = Clock()
+    fake = types.SimpleNamespace(monotonic=clock.monotonic)
+    monkeypatch.setattr(resumable_training, "time", fake)
+    _, history, _ = run(tmp_path / "run", [clock], max_minutes=seconds / 60)
+    assert len(history.epoch) == epochs
 
 
 def test_the_checkpoint_of_another_model_is_refused(tmp_path):

@@ -5,6 +5,7 @@ import io
 import json
 import lzma
 import tempfile
+import tracemalloc
 
 import pytest
 from hypothesis import example
@@ -46,6 +47,24 @@ def test_documents_end_at_blank_lines(tmp_path, name):
         "= One =\nThe cat.\n",
         "= Two =\nthe dog\n",
     ]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.gz"])
+def test_a_file_may_be_larger_than_the_memory(tmp_path, name):
+    data = (b"The cat sat on the mat. " * 40 + b"\n\n") * 10_000
+    compress = COMPRESSORS.get(name, bytes)
+    path = tmp_path / name
+    path.write_bytes(compress(data))
+    size = len(data)
+    del data
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in read_documents(path))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 10_000
+    assert peak < size / 5
 
 
 def test_both_forms_of_wikiextractor_are_read(tmp_path):

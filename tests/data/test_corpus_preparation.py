@@ -5,9 +5,11 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 import pytest
@@ -220,6 +222,44 @@ def test_killed_anywhere_it_continues(tmp_path, small_work, monkeypatch):
         shutil.rmtree(folder)
     assert kills > 20
     assert _contents(folder) == expected
+
+
+# Without the packages themselves, which load Keras: half a second, not ten.
+_PREPARE = """
+import pathlib, sys, types
+
+root = pathlib.Path(sys.argv[1])
+for name in ("ulmfit_keras", "ulmfit_keras.data", "ulmfit_keras.text"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [str(root.joinpath(*name.split(".")))]
+
+from ulmfit_keras.data.corpus import preparation, steps
+
+steps.RUN_BYTES = 300
+preparation.prepare_corpus(
+    sys.argv[2], sys.argv[3:], processes=2,
+    min_count=1, shard_tokens=100, verbose=False,
+)
+"""
+
+
+def test_killed_by_the_system_it_continues(tmp_path, small_work):
+    train, folder = _write(tmp_path / "a.txt", DOCUMENTS * 8), tmp_path / "out"
+    _prepare(tmp_path / "whole", [train])
+    root = pathlib.Path(preparation.__file__).parents[3]
+    command = [sys.executable, "-c", _PREPARE, root, folder, train]
+    for files in (2, 9, 20):
+        with subprocess.Popen(command) as process:
+            while process.poll() is None and files > len(
+                list(folder.glob("unfinished/*"))
+            ):
+                time.sleep(0.005)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        with pytest.raises(DataError, match="again to continue"):
+            TokenShards(folder)
+    _prepare(folder, [train])
+    assert _contents(folder) == _contents(tmp_path / "whole")
 
 
 def test_finished_work_is_not_done_again(tmp_path, small_work, monkeypatch):

@@ -82,6 +82,26 @@ def test_a_small_preset_is_small(language_model, name):
     assert language_model.backbone.backwards == name.endswith("_bwd")
 
 
+def test_a_preset_is_complete(name):
+    folder = PRESETS_DIR / name
+    card = (folder / "README.md").read_text("utf-8")
+    for field in (
+        "tokens", "hardware, time", "perplexity", "bits per character",
+        "python -m recipes.pretrain_language_model",
+        "## Limits", "## How to cite", "CC BY-SA 3.0",
+    ):  # fmt: skip
+        assert field in card
+    lines = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
+    covered = {line.split(maxsplit=1)[1].lstrip("*") for line in lines}
+    files = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert covered == files - {"SHA256SUMS"}
+    check_files(folder)
+
+
 def test_both_directions_have_one_vocabulary():
     forward, backward = (
         (PRESETS_DIR / name / "assets/tokenizer/vocabulary.txt").read_bytes()

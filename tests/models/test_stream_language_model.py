@@ -73,10 +73,12 @@ def test_windows_are_read_in_the_order_of_the_stream(ids):
     assert all(window in order for window in windows)
 
 
-@pytest.mark.parametrize("bptt", [5, 7, 199, 300])
-def test_perplexity_does_not_depend_on_the_cut(ids, bptt):
+@pytest.mark.parametrize(
+    ("bptt", "num_sampled"), [(5, None), (7, 4), (199, None), (300, 4)]
+)
+def test_perplexity_is_exact_however_the_stream_is_cut(ids, bptt, num_sampled):
     language_model = _language_model()
-    trainer = _trainer(language_model, rows=1)
+    trainer = _trainer(language_model, rows=1, num_sampled=num_sampled)
     result = trainer.evaluate(
         TokenStream(ids, 1, bptt), verbose=0, return_dict=True
     )

@@ -84,25 +84,31 @@ def test_wrong_files_end_in_a_message(files, run_recipe):
     assert "Traceback" not in run.stderr
 
 
-def test_a_given_vocabulary_is_not_learnt(files, run_recipe):
+@pytest.mark.parametrize(
+    ("options", "received"),
+    [
+        (
+            {"vocabulary_size": 20, "vocabulary": "awd_lstm_small_en"},
+            "--vocabulary_size=20 --vocabulary=awd_lstm_small_en",
+        ),
+        (
+            {"min_count": 1, "tokenizer": "sentencepiece"},
+            "--min_count=1 --tokenizer=sentencepiece",
+        ),
+        (
+            {"processes": 2, "runner": "DirectRunner"},
+            "--processes=2 --runner=DirectRunner",
+        ),
+    ],
+)
+def test_an_option_without_effect_is_refused(
+    files, run_recipe, options, received
+):
     run = run_recipe(
         "prepare_corpus",
         train=files / "valid.txt",
-        vocabulary="awd_lstm_small_en",
-        vocabulary_size=20,
         output_dir=files / "out",
+        **options,
     )
     assert run.code == 1 and "Traceback" not in run.stderr
-    assert "Received: --vocabulary_size=20 --vocabulary=awd" in run.stderr
-
-
-def test_pieces_have_no_least_count(files, run_recipe):
-    run = run_recipe(
-        "prepare_corpus",
-        train=files / "valid.txt",
-        tokenizer="sentencepiece",
-        min_count=1,
-        output_dir=files / "out",
-    )
-    assert run.code == 1 and "Traceback" not in run.stderr
-    assert "Received: --min_count=1 --tokenizer=sentencepiece" in run.stderr
+    assert f"Received: {received}" in run.stderr

@@ -46,7 +46,6 @@ def test_corpus_there_and_preset_back(tmp_path, corpus, run_recipe):
             "pretrain_on_gpu",
             *options,
             backend=keras.backend.backend(),
-            dtype="float32",
             work_dir=tmp_path / "work",
             output_dir=tmp_path / "out",
             minutes=0,
