@@ -10,6 +10,9 @@ os.environ.setdefault(
     str(pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"),
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+# Nor as long for code that runs faster, of programs as small as these. (Level 0
+# gives NaN for convolutions.)
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 # Torch's threads: where other programs want the processors, too, they wait
 # for each other a hundred times as long as they compute in models so small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -98,6 +98,7 @@ def test_a_name_that_is_not_there_is_found():
 # KerasHub's `fit` makes a data set, which Keras then cannot shuffle.
 @pytest.mark.filterwarnings("ignore:.shuffle=True. was passed:UserWarning")
 def test_the_guide_trains_bert_by_its_logits():
+    pytest.importorskip("tensorflow", reason="KerasHub's fit makes a tf.data")
     (block,) = (b for b in fenced_blocks(GUIDES[0]) if "bert_classifier" in b)
     ids = np.arange(12, dtype="int32").reshape(4, 3)
     x = {

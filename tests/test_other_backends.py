@@ -2,8 +2,9 @@
 
 The first backend runs all tests, the others those in which a backend
 computes, to save minutes; `KERAS_BACKEND=jax python -m pytest` runs all.
-Texts and tables are the same on all backends, and most tests of recipes are
-about their options.
+Texts and tables are the same on all backends, most tests of recipes are about
+their options, and those marked `logic` train to look at what no backend
+decides.
 """
 
 import importlib.util

@@ -6,7 +6,6 @@ import pytest
 from keras import ops
 
 from ulmfit_keras.callbacks import GradualUnfreezing
-from ulmfit_keras.data import LengthBuckets
 from ulmfit_keras.models import AdversarialTraining
 from ulmfit_keras.optimizers import DiscriminativeOptimizer
 from ulmfit_keras.optimizers import FusedAdam
@@ -160,13 +159,13 @@ def test_steps_are_plain_while_layers_are_frozen(make_trainer, texts):
     trainers = [make_trainer(epsilon) for epsilon in (1e-6, 0.5)]
     losses = []
     for trainer in trainers:
-        ids = trainer.classifier.preprocessor.token_ids(texts)
-        batches = LengthBuckets(ids, TARGETS, batch_size=4)
+        inputs = _batch(trainer, texts)
         history = trainer.fit(
-            batches,
-            epochs=5,
+            inputs,
+            TARGETS,
+            epochs=4,
             shuffle=False,
-            validation_data=batches,
+            validation_data=(inputs, TARGETS),
             callbacks=[GradualUnfreezing("one_by_one")],
             verbose=0,
         )

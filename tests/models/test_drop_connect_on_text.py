@@ -20,7 +20,7 @@ from ulmfit_keras import text
 def test_drop_connect_is_active_inside_fit(data_dir):
     path = data_dir / "wikitext-2" / "train.txt.xz"
     with lzma.open(path, "rt", encoding="utf-8") as file:
-        passage = file.read(8_000)
+        passage = file.read(3_000)
     language_model = models.AWDLSTMCausalLM.from_preset("awd_lstm_small_en")
     backbone = language_model.backbone
     tokenizer = language_model.preprocessor.tokenizer

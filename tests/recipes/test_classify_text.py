@@ -1,7 +1,6 @@
 """All stages on a small table, and every file they leave behind."""
 
 import csv
-import importlib.util
 import json
 import re
 
@@ -13,10 +12,8 @@ from recipes import preparation
 from ulmfit_keras import data
 from ulmfit_keras import models
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("tensorflow") is None,
-    reason="the recipe ends with a SavedModel",
-)
+pytest.importorskip("tensorflow", reason="the recipe ends with a SavedModel")
+
 LM_OPTIONS = {"lm_epochs": 1, "lm_learning_rate": 0.02, "num_sampled": 0}
 
 

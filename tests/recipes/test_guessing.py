@@ -1,7 +1,6 @@
 """A classifier trained on guessed labels first."""
 
 import csv
-import importlib.util
 import re
 from unittest import mock
 
@@ -12,10 +11,8 @@ from recipes import guessing
 from recipes import training
 from ulmfit_keras import data
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("tensorflow") is None,
-    reason="the recipe ends with a SavedModel",
-)
+pytest.importorskip("tensorflow", reason="the recipe ends with a SavedModel")
+
 WORDS = ["--class_words=neg=bad,poor", "--class_words=pos=good, great"]
 
 

@@ -85,6 +85,7 @@ def test_three_stages_learn(reviews, backwards):
     assert probabilities[1].argmax() == 0
 
 
+@pytest.mark.logic
 def test_exchanged_words_and_kept_vectors_help():
     """Bits a character compare, since each unknown word is spelled in them."""
     random = np.random.default_rng(0)
@@ -182,6 +183,7 @@ def test_all_settings_run_for_multi_label_and_regression(settings):
     assert number.predict(["good", ""]).shape == (2, 1)
 
 
+@pytest.mark.logic
 @pytest.mark.parametrize("patience, kept", [(9, 3), (None, 4)])
 def test_best_weights_are_kept_or_the_last(
     reviews, monkeypatch, patience, kept
@@ -234,6 +236,7 @@ def test_nothing_is_held_out_on_request():
         )
 
 
+@pytest.mark.logic
 def test_dropout_is_that_of_the_settings_unless_given(reviews):
     texts = reviews[0][:10]
     language_model = _language_model()
@@ -368,6 +371,7 @@ def test_a_text_shorter_than_a_batch_still_trains():
     assert np.isfinite(history.history["val_perplexity"]).all()
 
 
+@pytest.mark.logic
 def test_a_classifier_can_be_trained_on(reviews):
     texts, labels = reviews
     options = {"validation_fraction": 0, "settings": "small", "verbose": 0}
@@ -432,6 +436,7 @@ def test_rows_of_labels_are_counted_before_some_are_held_out(reviews):
         ulmfit.train_classifier(_language_model(), texts, labels)
 
 
+@pytest.mark.logic
 def test_patience_counts_from_where_all_is_unfrozen(reviews):
     recorded = keras.callbacks.History()
     ulmfit.train_classifier(
