@@ -22,6 +22,7 @@ from ulmfit_keras.data.corpus import counts
 from ulmfit_keras.data.corpus import pieces
 from ulmfit_keras.data.corpus import preparation
 from ulmfit_keras.data.corpus import steps
+from ulmfit_keras.data.corpus import workers
 from ulmfit_keras.data.corpus.documents import Document
 from ulmfit_keras.data.corpus.manifest import source_names
 from ulmfit_keras.data.corpus.preparation import prepare_corpus
@@ -226,12 +227,10 @@ def test_killed_anywhere_it_continues(tmp_path, small_work, monkeypatch):
 
 # Without the packages themselves, which load Keras: half a second, not ten.
 _PREPARE = """
-import pathlib, sys, types
+import pathlib, runpy, sys
 
-root = pathlib.Path(sys.argv[1])
-for name in ("ulmfit_keras", "ulmfit_keras.data", "ulmfit_keras.text"):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [str(root.joinpath(*name.split(".")))]
+workers = pathlib.Path(sys.argv[1])
+runpy.run_path(str(workers))["_import_bare"](workers.parents[2])
 
 from ulmfit_keras.data.corpus import preparation, steps
 
@@ -246,8 +245,9 @@ preparation.prepare_corpus(
 def test_killed_by_the_system_it_continues(tmp_path, small_work):
     train, folder = _write(tmp_path / "a.txt", DOCUMENTS * 8), tmp_path / "out"
     _prepare(tmp_path / "whole", [train])
-    root = pathlib.Path(preparation.__file__).parents[3]
-    command = [sys.executable, "-c", _PREPARE, root, folder, train]
+    command = [
+        sys.executable, "-c", _PREPARE, workers.__file__, folder, train,
+    ]  # fmt: skip
     for files in (2, 9, 20):
         with subprocess.Popen(command) as process:
             while process.poll() is None and files > len(

@@ -17,10 +17,10 @@ def random_ids(rows, length):
     return random.integers(3, 22, (rows, length)).astype("int32")
 
 
-def test_tokens_in_chunks_equal_one_pass(make_backbone):
+def test_3000_tokens_in_chunks_equal_one_pass(make_backbone):
     backbone = make_backbone()
-    token_ids = random_ids(2, 300)
-    outputs = DocumentEncoder(backbone, max_length=140)(
+    token_ids = random_ids(2, 3000)
+    outputs = DocumentEncoder(backbone, max_length=1400)(
         token_ids, np.ones_like(token_ids)
     )
     whole = backbone.encode(token_ids)[:2]
