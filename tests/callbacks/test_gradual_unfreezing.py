@@ -188,6 +188,14 @@ def test_frozen_groups_are_bit_identical_and_each_stage_is_traced_once(
         assert model.train_steps == 3
 
 
+@pytest.mark.skipif(BACKEND == "torch", reason="torch traces nothing")
+def test_variables_of_the_optimizer_cost_no_trace():
+    model = make_model()
+    model.compile(make_optimizer(), "mse")
+    fit(model, [GradualUnfreezing()], epochs=4)
+    assert model.train_steps == 3
+
+
 class Breaking(keras.callbacks.Callback):
     """Ends `fit` by an exception, after the first step or right away."""
 

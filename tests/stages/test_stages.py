@@ -38,7 +38,9 @@ def reviews():
     ], labels
 
 
-@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(
+    "backwards", [False, pytest.param(True, marks=pytest.mark.logic)]
+)
 def test_three_stages_learn(reviews, backwards):
     texts, labels = reviews
     language_model = _language_model(backwards)
@@ -133,7 +135,10 @@ def test_exchanged_words_and_kept_vectors_help():
     assert exchanged < bits(rows=order) - 0.1
 
 
-@pytest.mark.parametrize("problem_type", ["single_label", "multi_label"])
+@pytest.mark.parametrize(
+    "problem_type",
+    ["single_label", pytest.param("multi_label", marks=pytest.mark.logic)],
+)
 def test_adversarial_training_learns(reviews, problem_type):
     texts, labels = reviews
     if problem_type == "multi_label":
@@ -157,7 +162,14 @@ def test_adversarial_training_learns(reviews, problem_type):
     assert recorded.history["unfrozen_groups"] == [1, 2, 3, 4, 4, 4]
 
 
-@pytest.mark.parametrize("settings", ["paper", "fastai", "small"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "paper",
+        pytest.param("fastai", marks=pytest.mark.logic),
+        pytest.param("small", marks=pytest.mark.logic),
+    ],
+)
 def test_all_settings_run_for_multi_label_and_regression(settings):
     language_model = _language_model()
     texts = ["good film", "bad film", "the film", "good bad"] * 5
@@ -214,6 +226,7 @@ def test_best_weights_are_kept_or_the_last(
     assert same == [epoch == kept for epoch in range(5)]
 
 
+@pytest.mark.logic
 def test_nothing_is_held_out_on_request():
     # A label has one row, which would not do for a split.
     texts, labels = ["good film", "bad film"], ["pos", "neg"]
@@ -356,6 +369,7 @@ def test_only_classes_are_weighed(problem_type, labels):
         )
 
 
+@pytest.mark.logic
 def test_divergence_is_an_error(reviews):
     options = {"epochs": 2, "learning_rate": 1e38, "verbose": 0}
     with pytest.raises(ValueError, match="diverged.*learning_rate=1e"):
@@ -364,6 +378,7 @@ def test_divergence_is_an_error(reviews):
         ulmfit.train_classifier(_language_model(), *reviews, **options)
 
 
+@pytest.mark.logic
 def test_a_text_shorter_than_a_batch_still_trains():
     history = ulmfit.finetune_language_model(
         _language_model(), ["good", "bad"], epochs=1, verbose=0
@@ -453,6 +468,7 @@ def test_patience_counts_from_where_all_is_unfrozen(reviews):
     assert len(recorded.epoch) < 6
 
 
+@pytest.mark.logic
 def test_rows_of_a_regression_have_as_many_numbers_as_outputs(reviews):
     texts, _ = reviews
     one, two = [[1.0], [2.0]] * 80, [[1.0, 2.0], [3.0, 4.0]] * 80
@@ -472,7 +488,9 @@ def test_rows_of_a_regression_have_as_many_numbers_as_outputs(reviews):
         ulmfit.train_classifier(classifier, texts, two, **options)
 
 
-@pytest.mark.parametrize("epsilon", [None, 0.02])
+@pytest.mark.parametrize(
+    "epsilon", [None, pytest.param(0.02, marks=pytest.mark.logic)]
+)
 def test_a_regression_learns_wherever_its_numbers_are(reviews, epsilon):
     texts, labels = reviews
     numbers = [9000.0 if label == "pos" else 8000.0 for label in labels]

@@ -122,6 +122,7 @@ def test_texts_without_a_word_are_an_error(random_language_model):
         )
 
 
+@pytest.mark.logic
 def test_classes_are_found_without_a_label(random_language_model):
     """A language model that learnt what follows what tells texts apart."""
     random = np.random.default_rng(0)

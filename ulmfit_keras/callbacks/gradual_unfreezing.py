@@ -126,6 +126,9 @@ class GradualUnfreezing(keras.callbacks.Callback):
                 "groups are what is unfrozen. "
                 f"Received: optimizer={self.model.optimizer}"
             )
+        # TensorFlow traces a step again if variables were made in its trace.
+        if self.model.built and not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
         self._stages = self._read_plan(self._optimizer.groups.names)
         self._starts = self._first_epochs(len(self._stages))
         self._stage = None
