@@ -165,6 +165,14 @@ def test_splits_stand_side_by_side_with_their_classes():
     assert ">0 (0.0 %)</td>" in shown
 
 
+def test_words_among_numbers_wrap():
+    shown = facts(
+        {"splits": {n: {"rows": 6, "source": "a<b"} for n in ("train", "test")}}
+    )
+    assert shown.count('<td class="number"><span class="words">a&lt;b</') == 2
+    assert shown.count('<td class="number">6</td>') == 2
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

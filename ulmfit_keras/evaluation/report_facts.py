@@ -118,7 +118,7 @@ def _side_by_side(value, depth):
                 ["", *(_name(name) for name in value)],
                 [
                     [_name(key)]
-                    + [plain(key, inner.get(key)) for inner in value.values()]
+                    + [_beside(key, inner.get(key)) for inner in value.values()]
                     for key in simple
                 ],
             )
@@ -133,6 +133,14 @@ def _side_by_side(value, depth):
             body = facts(inner, depth + 1)
         parts.append(tag("h3", _name(key)) + body)
     return "".join(parts)
+
+
+def _beside(key, value):
+    """A value in a column of numbers, in which words, such as a path, wrap."""
+    shown = plain(key, value)
+    return (
+        tag("span", shown, class_="words") if isinstance(value, str) else shown
+    )
 
 
 def _counts_side_by_side(value):

@@ -71,6 +71,8 @@ td {{ overflow-wrap: break-word; vertical-align: top; max-width: 460px; }}
 tr:last-child td {{ border-bottom: 0; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap; }}
+.words {{ display: inline-block; min-width: 9em; white-space: normal;
+  overflow-wrap: anywhere; }}
 .meter {{ display: inline-block; width: 90px; height: 8px; margin-left: 10px;
   border-radius: 4px; background: rgb(var(--accent-rgb) / 0.13); }}
 .meter i {{ display: block; height: 100%; border-radius: 4px;
