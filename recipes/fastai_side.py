@@ -168,14 +168,18 @@ def single_text(settings):
     with open(settings["vocabulary"], encoding="utf-8", newline="\n") as file:
         vocabulary = file.read().removesuffix("\n").split("\n")
     rows = fastai.pd.DataFrame(
-        {"text": [settings["text"]] * 4, "label": ["no", "yes"] * 2}
+        {
+            "text": [settings["text"]] * 4,
+            "label": ["no", "yes"] * 2,
+            "valid": [False, False, True, True],  # both labels in both parts
+        }
     )
     loaders = fastai.TextDataLoaders.from_df(
         rows,
         text_col="text",
         label_col="label",
         text_vocab=vocabulary,
-        valid_pct=0.5,
+        valid_col="valid",
         bs=2,
         num_workers=0,
     )
