@@ -125,6 +125,7 @@ def write_documents(output_dir):
     from recipes import documents
     from ulmfit_keras import data
 
+    common.check_needed(["text_column"], FLAGS.texts, "--texts")
     random = np.random.default_rng(FLAGS.seed)
     if FLAGS.texts:
         table = data.read_table(

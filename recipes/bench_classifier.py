@@ -37,6 +37,13 @@ flags.DEFINE_list("batch_sizes", ["1", "32"], "Documents in a prediction.")
 
 
 def main(_):
+    with common.user_errors():
+        common.check_needed(
+            ["vocabulary_size"],
+            not FLAGS.preset,
+            "random weights; a preset has its words",
+            beside=["preset"],
+        )
     common.start()
     import keras
     import numpy as np

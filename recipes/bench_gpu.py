@@ -63,6 +63,10 @@ def measure(row, seconds):
 
 
 def main(_):
+    with common.user_errors():
+        common.check_needed(
+            ["dtype", "seed"], False, "one benchmark; each row has its own"
+        )
     ends = time.monotonic() + 60 * FLAGS.minutes
     output_dir = pathlib.Path(FLAGS.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)

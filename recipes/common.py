@@ -143,7 +143,10 @@ def define_stage_flags():
         "those found for the default preset.",
     )
     flags.DEFINE_integer(
-        "batch_size", None, "In place of the setting's.", lower_bound=1
+        "batch_size",
+        None,
+        "In place of the setting's, in every stage that is run.",
+        lower_bound=1,
     )
 
 
@@ -278,6 +281,27 @@ def run(main):
             main(arguments)
 
     app.run(check_and_run)
+
+
+def check_needed(names, useful, needed, beside=()):
+    """Refuse options that would change nothing.
+
+    Args:
+        names: of the options.
+        useful: whether they change something.
+        needed: what they go with.
+        beside: names of options that the message tells, too.
+
+    Raises:
+        ValueError: if they are not useful and one is given.
+    """
+    given = [FLAGS[name] for name in names if FLAGS[name].present]
+    if given and not useful:
+        told = [*given, *(FLAGS[name] for name in beside)]
+        raise ValueError(
+            f"--{given[0].name} goes with {needed}. "
+            f"Received: {' '.join(flag.serialize() for flag in told)}"
+        )
 
 
 @user_errors()

@@ -24,6 +24,7 @@ import json
 from absl import flags
 
 from recipes import common
+from recipes import pretrained
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(common)
@@ -62,11 +63,10 @@ flags.register_multi_flags_validator(
 def main(_):
     output_dir = common.start()
     from ulmfit_keras import convert
-    from ulmfit_keras import models
 
     with common.user_errors():
         if FLAGS.preset:
-            model = models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
+            (model,) = pretrained.load_language_models(FLAGS.preset)
             paths = [output_dir / "weights.pth", output_dir / "itos.pkl"]
             convert.write_fastai(model, *paths)
         elif FLAGS.labels:

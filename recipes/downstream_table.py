@@ -130,11 +130,15 @@ def run(recipe, *more, **options):
 
 
 @common.user_errors()
-def untrained_preset(output_dir):
+def untrained_preset(output_dir, seed):
     """A preset like --preset, with random weights; its path."""
+    import keras
+
     from ulmfit_keras import models
 
     path = output_dir / "scratch"
+    # By the seed alone: other weights for each, however often it is broken off.
+    keras.utils.set_random_seed(seed)
     models.AWDLSTMCausalLM.from_preset(
         FLAGS.preset, load_weights=False
     ).save_to_preset(path)
@@ -176,10 +180,10 @@ def directions(method):
     return list(DIRECTIONS)[: 2 if method in BOTH_DIRECTIONS else 1]
 
 
-def presets(output_dir, method, name):
+def presets(output_dir, method, name, seed):
     """The options that name the language models of a method."""
     if method == "scratch":
-        return {"preset": untrained_preset(output_dir)}
+        return {"preset": untrained_preset(output_dir, seed)}
     if method == "pretrained":
         return {"preset": FLAGS.preset}
     return {
@@ -205,7 +209,7 @@ def classify(output_dir, row, method, seed):
             validation_fraction=0,
             seed=seed,
             output_dir=folder,
-            **presets(output_dir, method, name),
+            **presets(output_dir, method, name, seed),
             **options,
         )
 
@@ -294,9 +298,15 @@ def markdown(errors):
 
 
 def main(_):
+    with common.user_errors():
+        common.check_needed(
+            ["seed"], False, "single runs; here --seeds tells how many, from 0"
+        )
     if "fastai" in FLAGS.method:
         fastai_runs.check_packages()
     output_dir = common.start()
+    if "fastai" in FLAGS.method:
+        fastai_runs.check_preset()
     check_kept_runs(output_dir)
     errors = {}
     for row in FLAGS.row:

@@ -44,6 +44,9 @@ def read_texts():
     """The texts to compare on."""
     from ulmfit_keras import data
 
+    common.check_needed(
+        ["rows", *common.reading_options()], FLAGS.texts, "--texts"
+    )
     if FLAGS.texts is None:
         return trained.TEXTS
     table = data.read_table(
@@ -56,8 +59,8 @@ def main(_):
     output_dir = common.start()
     from ulmfit_keras import export
 
-    classifier = trained.load_classifier()
     texts = read_texts()
+    classifier = trained.load_classifier()
     path = output_dir / "onnx"
     with common.user_errors():
         export.onnx_model(classifier, path, FLAGS.precision)

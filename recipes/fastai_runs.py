@@ -34,6 +34,29 @@ def check_packages():
         )
 
 
+@common.user_errors()
+def check_preset():
+    """Refuse a model that fastai would read another text with than ours.
+
+    It is handed words, to be read forwards.
+
+    Raises:
+        ValueError: if --preset has pieces of words, or reads backwards.
+    """
+    from ulmfit_keras import text
+
+    (language_model,) = pretrained.load_language_models(FLAGS.preset)
+    tokenizer = language_model.preprocessor.tokenizer
+    backwards = language_model.backbone.backwards
+    if backwards or not isinstance(tokenizer, text.WordTokenizer):
+        raise ValueError(
+            "fastai is handed words, to be read forwards: leave out "
+            "--method=fastai, or give a --preset that does so. "
+            f"Received: {FLAGS.preset}, with a {type(tokenizer).__name__} and "
+            f"backwards={backwards}"
+        )
+
+
 def run(part, settings):
     """Run a part of recipes.fastai_classifier."""
     settings = {

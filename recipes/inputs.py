@@ -98,6 +98,13 @@ def _read_all():
             "folder of public sets. Received: no --data_dir"
         )
     _check_options(public)
+    if public and FLAGS.problem_type == "multi_label":
+        raise ValueError(
+            "A row of a public set has one label; give tables of your own by "
+            f"their paths, such as --train={FLAGS.train}/train.csv --test="
+            f"{FLAGS.train}/test.csv. Received: --problem_type=multi_label "
+            f"--train={FLAGS.train}"
+        )
     found = {}
     if FLAGS.train is None:
         tables = data.builtin_passages()._asdict()
@@ -160,13 +167,7 @@ def _check_options(public):
         ),
         (("train_rows",), labelled, "labels in --train"),
     ):
-        given = [FLAGS[name] for name in names if FLAGS[name].present]
-        if given and not useful:
-            received = [flag.serialize() for flag in (*given, FLAGS["train"])]
-            raise ValueError(
-                f"--{given[0].name} goes with {needed}. "
-                f"Received: {' '.join(received)}"
-            )
+        common.check_needed(names, useful, needed, beside=["train"])
 
 
 def _read(option, with_labels=True):

@@ -120,6 +120,7 @@ def prepare():
             "own: leave one of both out. Received: "
             f"--processes={FLAGS.processes} --runner={FLAGS.runner}"
         )
+    common.check_needed(["beam_options"], FLAGS.runner, "--runner")
     splits = {name: FLAGS[name].value for name in ("train", "valid", "test")}
     options = {
         "tokenizer": _tokenizer(),

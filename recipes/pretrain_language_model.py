@@ -32,6 +32,7 @@ from absl import flags
 
 from recipes import common
 from recipes import outputs
+from recipes import pretrained
 from recipes.epochs import cut_into_epochs
 from recipes.pretraining_checks import check_run
 from recipes.pretraining_checks import check_size
@@ -125,15 +126,13 @@ def new_language_model(corpus):
 
 def load_language_model(corpus):
     """The model of --preset, which must fit the corpus and the options."""
-    from ulmfit_keras import models
-
     given = [f"--{name}" for name in SIZES if FLAGS[name].present]
     if given:
         raise ValueError(
             "A preset has its sizes: give --preset or sizes. "
             f"Received: --preset and {' '.join(given)}"
         )
-    language_model = models.AWDLSTMCausalLM.from_preset(FLAGS.preset)
+    (language_model,) = pretrained.load_language_models(FLAGS.preset)
     backwards = language_model.backbone.backwards
     if backwards != FLAGS.backwards:
         raise ValueError(

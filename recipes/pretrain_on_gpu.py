@@ -73,6 +73,18 @@ def keep_parcels(brought, work_dir):
     kept = work_dir / "parcels"
     kept.mkdir(parents=True, exist_ok=True)
     if brought:
+        lists = [
+            folder / parcels.LIST_FILE
+            for folder in (kept, pathlib.Path(brought))
+        ]
+        texts = {path.read_text() for path in lists if path.exists()}
+        if len(texts) > 1:
+            raise ValueError(
+                "--parcels must be of the corpus that --work_dir holds; "
+                "another one needs a folder of its own. "
+                f"Received: --parcels={brought} --work_dir={work_dir}, whose "
+                f"{parcels.LIST_FILE} differ"
+            )
         shutil.copytree(brought, kept, dirs_exist_ok=True)
     return parcels.missing(kept)
 

@@ -43,8 +43,15 @@ HANDED_ON = ("embedding_dim", "hidden_dim", "num_layers", "batch_size", "bptt")
 def read_settings(output_dir):
     """What fastai's side needs to know."""
     from ulmfit_keras import data
+    from ulmfit_keras import text
 
     corpus = data.TokenShards(FLAGS.corpus)
+    if not isinstance(corpus.tokenizer(), text.WordTokenizer):
+        raise ValueError(
+            "--corpus must be one of words, the only vocabulary that comes "
+            "back from fastai. Prepare one with --tokenizer=words. "
+            f"Received: {FLAGS.corpus}, of {type(corpus.tokenizer()).__name__}"
+        )
     return {
         **{name: FLAGS[name].value for name in (*HANDED_ON, "minutes", "seed")},
         "shards": [str(path.absolute()) for path in corpus.paths],

@@ -49,3 +49,17 @@ def test_what_is_missing_or_hostile_is_said(run_recipe, tmp_path):
     assert run.code != 0
     assert "Received: the name '__builtin__.print'" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_classifier_is_no_language_model(run_recipe, presets, tmp_path):
+    language_model = models.AWDLSTMCausalLM.from_preset(presets / "forward")
+    models.AWDLSTMTextClassifier(
+        language_model.backbone, 2, language_model.preprocessor
+    ).save_to_preset(tmp_path / "preset")
+    run = run_recipe(
+        "convert_checkpoint",
+        preset=tmp_path / "preset",
+        output_dir=tmp_path / "out",
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "which is that of a AWDLSTMTextClassifier" in run.stderr

@@ -13,6 +13,7 @@ from recipes import fastai_environment
 from recipes import fastai_runs
 from recipes import processes
 from recipes import run_records
+from ulmfit_keras import models
 
 
 def test_a_cell_tells_mean_spread_and_seeds():
@@ -246,6 +247,31 @@ def test_fastai_needs_torch_on_our_side_too(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="Received: no module torch"):
         fastai_runs.check_packages()
+
+
+def test_fastai_reads_words_forwards(monkeypatch, presets):
+    monkeypatch.setattr(
+        fastai_runs, "FLAGS", mock.Mock(preset=str(presets / "forward"))
+    )
+    fastai_runs.check_preset()
+    fastai_runs.FLAGS.preset = str(presets / "backward")
+    with pytest.raises(SystemExit, match="WordTokenizer and backwards=True"):
+        fastai_runs.check_preset()
+
+
+def test_random_weights_follow_from_the_seed(monkeypatch, presets, tmp_path):
+    """However often, and in whatever order, they are drawn."""
+    monkeypatch.setattr(
+        downstream_table, "FLAGS", mock.Mock(preset=str(presets / "forward"))
+    )
+
+    def vectors(seed):
+        path = downstream_table.untrained_preset(tmp_path, seed)
+        return models.AWDLSTMCausalLM.from_preset(path).get_weights()[0]
+
+    first, second = vectors(0), vectors(1)
+    assert (first != second).any()
+    assert (vectors(1) == second).all() and (vectors(0) == first).all()
 
 
 def test_what_fastai_is_to_read_is_not_there(monkeypatch, presets, tmp_path):

@@ -157,6 +157,18 @@ def test_what_the_recipe_refuses_is_told(tmp_path, run_recipe, packed):
     assert "Did you mean: embedding_dim ?" in run.stderr
 
 
+def test_another_corpus_needs_another_folder(tmp_path, run_recipe, packed):
+    kept = tmp_path / "work" / "parcels"
+    kept.mkdir(parents=True)
+    (kept / parcels.LIST_FILE).write_text("{}")
+    run = run_recipe(
+        "pretrain_on_gpu", work_dir=tmp_path / "work", parcels=packed.parent
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "another one needs a folder of its own" in run.stderr
+    assert [path.name for path in kept.iterdir()] == [parcels.LIST_FILE]
+
+
 def test_an_archive_that_ends_too_early(tmp_path, run_recipe, packed):
     packed.write_bytes(packed.read_bytes()[:-50])
     checksums = {packed.name: hashlib.sha256(packed.read_bytes()).hexdigest()}

@@ -1,6 +1,7 @@
 """fastai pretrains on a prepared corpus, in a real run of seconds."""
 
 import importlib.util
+import itertools
 
 import keras
 import numpy as np
@@ -43,3 +44,32 @@ def test_its_model_becomes_one_of_ours(prepare_corpus, run_recipe, tmp_path):
         ids[:, 1:], logits[:, :-1], from_logits=True
     )
     assert np.mean(losses) < np.log(len(shards.vocabulary)) - 0.2
+
+
+def test_pieces_of_words_show_before_training(run_recipe, tmp_path):
+    words = "the film was good bad very great poor and awful song"
+    (tmp_path / "text.txt").write_text(
+        "\n".join(map(" ".join, itertools.product(words.split(), repeat=3)))
+    )
+    corpus = tmp_path / "corpus"
+    prepared = run_recipe(
+        "prepare_corpus",
+        train=tmp_path / "text.txt",
+        tokenizer="sentencepiece",
+        vocabulary_size=60,
+        output_dir=corpus,
+    )
+    assert prepared.code == 0, prepared.stderr
+    python = tmp_path / "python"  # of an environment that has fastai
+    python.write_text(
+        """#!/bin/sh\necho '{"fastai": "9.1", "torch": "9.2"}'\n"""
+    )
+    python.chmod(0o755)
+    run = run_recipe(
+        "pretrain_with_fastai",
+        corpus=corpus,
+        fastai_python=python,
+        output_dir=tmp_path / "out",
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "of SentencePieceTokenizer" in run.stderr
