@@ -7,35 +7,41 @@ from ulmfit_keras.text.cleaning import replace_html
 from ulmfit_keras.text.cleaning import to_valid_text
 from ulmfit_keras.text.word_splitting import FIELD_SEPARATOR
 
-# Only names of elements: "a < b and c > d" is no mark-up.
+# Only names of elements, and whole: "a < b and c > d" and "<p.jones@x.org>" are
+# no mark-up. Those of one letter have nothing or attributes with values beside
+# them, for "a<b and c>d" is none, either.
 _LINE_ENDING = (
     "article|blockquote|body|br|caption|dd|div|dl|dt|fieldset|figure|footer"
-    "|form|h[1-6]|head|header|hr|html|li|main|nav|ol|option|p|pre|section"
+    "|form|h[1-6]|head|header|hr|html|li|main|nav|ol|option|pre|section"
     "|select|table|tbody|textarea|tfoot|thead|title|tr|ul"
 )
 _WORD_ENDING = "button|iframe|img|input|td|th"
 _INSIDE_WORDS = (
-    "a|abbr|b|big|center|cite|code|del|em|font|i|ins|label|link|meta|q|s"
-    "|small|span|strike|strong|sub|sup|tt|u"
+    "abbr|big|center|cite|code|del|em|font|ins|label|link|meta"
+    "|small|span|strike|strong|sub|sup|tt"
 )
 _INVISIBLE = tuple(
     (re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE))
     for begin, end in (
         (r"<!--", r"-->"),
-        (r"<script\b[^<>]*>", r"</script\s*>"),
-        (r"<style\b[^<>]*>", r"</style\s*>"),
+        (r"<script(?=[\s/>])[^<>]*>", r"</script\s*>"),
+        (r"<style(?=[\s/>])[^<>]*>", r"</style\s*>"),
     )
 )
+_NAMED = r"</?(?:{})(?=[\s/>])[^<>]*>"
+_OF_ONE_LETTER = r"</?[{}](?:\s[^<>=]*=[^<>]*|\s*/?)>"
 _TAGS = tuple(
-    (re.compile(rf"</?(?:{elements})\b[^<>]*>", re.IGNORECASE), replacement)
-    for elements, replacement in (
-        (_LINE_ENDING, "\n"),
-        (_WORD_ENDING, " "),
-        (_INSIDE_WORDS, ""),
+    (re.compile(form.format(elements), re.IGNORECASE), replacement)
+    for form, elements, replacement in (
+        (_NAMED, _LINE_ENDING, "\n"),
+        (_OF_ONE_LETTER, "p", "\n"),
+        (_NAMED, _WORD_ENDING, " "),
+        (_NAMED, _INSIDE_WORDS, ""),
+        (_OF_ONE_LETTER, "abiqsu", ""),
     )
 )
 # With its semicolon: the "&copy=" of an address is none.
-_ENTITY = re.compile(r"&#?\w+;")
+_ENTITY = re.compile(r"(&#?\w+;)")
 # All control characters but white space and U+001F, with which `join_fields`
 # opens a field; byte order marks, soft hyphens, noncharacters.
 _CONTROL = re.compile(
@@ -172,7 +178,16 @@ def _without_html(text):
             text = _without_parts(text, begin, end)
         for tag, replacement in _TAGS:
             text = tag.sub(replacement, text)
-    return _ENTITY.sub(lambda match: unescape(match[0]), replace_html(text))
+    # Each once, so that "&amp;lt;" stands for "&lt;" and not for "<".
+    parts = _ENTITY.split(text)
+    parts[::2] = map(replace_html, parts[::2])
+    parts[1::2] = map(_character, parts[1::2])
+    return "".join(parts)
+
+
+def _character(entity):
+    known = replace_html(entity)  # has one apostrophe, and spaces that break
+    return unescape(entity) if known == entity else known
 
 
 def _without_parts(text, begin, end):
