@@ -234,7 +234,14 @@ def test_a_dip_does_not_end_the_valley():
 
 
 @pytest.mark.parametrize(
-    "losses", [np.arange(30.0), np.full(30, 2.0), np.arange(4.0), []]
+    "losses",
+    [
+        np.arange(30.0),
+        np.full(30, 2.0),
+        np.arange(4.0),
+        np.arange(4.0, 0.0, -1.0),
+        [],
+    ],
 )
 def test_no_suggestion_without_a_fall(losses):
     with pytest.raises(ValueError, match="Received: losses="):

@@ -178,6 +178,17 @@ def test_the_checkpoint_of_another_model_is_refused(tmp_path):
         callback.on_train_begin()
 
 
+def test_the_checkpoint_of_a_run_with_other_callbacks_is_refused(tmp_path):
+    with pytest.raises(RuntimeError, match="crash"):
+        run(tmp_path, [Crash(5)])
+    model = make_model()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"\[\] in place of \['EarlyStopping'"):
+        model.fit(Batches(), verbose=0, callbacks=[ResumableTraining(tmp_path)])
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_two_checkpoints_are_kept(tmp_path):
     folder = CheckpointFolder(tmp_path / "a" / "b")
     assert folder.load() is None

@@ -149,5 +149,7 @@ def test_bytes_and_lone_surrogates_are_cleaned_and_other_values_refused():
         "café",
         "a\ufffd",
     ]
+    with pytest.raises(ValueError, match="Received: texts='good film'"):
+        clean_texts("good film")
     with pytest.raises(TypeError, match="convert.*Received: nan of type float"):
         clean_texts(["a", float("nan")])

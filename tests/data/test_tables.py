@@ -304,6 +304,17 @@ def test_bad_csv_rows(write):
     assert table.problems["blank_lines"] == ["row 5 (line 6)"]
 
 
+@pytest.mark.parametrize("on_bad_rows", ["raise", "skip"])
+def test_a_first_row_of_wrong_quotation_marks_is_not_left_out(
+    write, on_bad_rows
+):
+    path = write("t.csv", '"text" ,label\ngood,pos\nbad,neg\n')
+    with pytest.raises(DataError, match="row 1, .* the names") as error:
+        read_table(path, on_bad_rows=on_bad_rows)
+    for part in ("wrong quotation marks", "quoting=False", "Received: ',' e"):
+        assert part in str(error.value)
+
+
 def test_a_quotation_mark_that_is_never_closed_is_no_row_to_skip(write):
     path = write("t.csv", 'text,label\nfine,a\n"open,a\nlost,b\n')
     for on_bad_rows in ("raise", "skip"):

@@ -23,6 +23,7 @@ def test_names_are_sorted_and_numbers_by_value():
 
 def test_targets_of_each_problem_type():
     assert encode_labels([10, 9], ["9", "10"]).tolist() == [1, 0]
+    assert encode_labels(np.array([10, 9]), [9, 10]).tolist() == [1, 0]
     many = encode_labels([["y"], [], ["x", "y"]], ["x", "y"], "multi_label")
     assert many.tolist() == [[0, 1], [0, 0], [1, 1]]
     assert encode_labels([1, 2.5], None, "regression").tolist() == [[1], [2.5]]

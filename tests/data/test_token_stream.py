@@ -125,6 +125,16 @@ def test_an_epoch_that_keras_ends_changes_nothing():
     assert _pairs(stream) == before
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_every_pass_begins_with_two_lengths(seed):
+    """By which Keras sees that there are several."""
+    stream = TokenStream(np.arange(101), 1, 20, True, epochs=4, seed=seed)
+    for lengths in stream.pass_lengths:
+        assert lengths[0] != lengths[1]
+        assert sorted(lengths) == sorted(stream.pass_lengths[0])
+        assert lengths[-1] == stream.pass_lengths[0][-1]
+
+
 def test_one_token_is_no_stream():
     with pytest.raises(ValueError, match="Received: 1 tokens"):
         TokenStream(np.array([5]))

@@ -6,6 +6,7 @@ import lzma
 import numpy as np
 import pytest
 
+from ulmfit_keras.evaluation import baseline
 from ulmfit_keras.evaluation import tfidf_baseline
 
 TRAIN = ["a good film", "good, very good", "bad film", "so bad !"] * 3
@@ -115,6 +116,22 @@ def test_regression():
     assert metrics["name"] == "TF-IDF + ridge regression"
 
 
+@pytest.mark.parametrize(
+    "labels, problem_type, message",
+    [
+        (None, "single_label", "`labels` must .* Received: labels=None"),
+        (None, "multi_label", "`labels` must .* Received: labels=None"),
+        ("ab", "multi", "Received: problem_type='multi'"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_training(
+    monkeypatch, labels, problem_type, message
+):
+    monkeypatch.setattr(baseline, "_features", lambda *_: pytest.fail())
+    with pytest.raises(ValueError, match=message):
+        tfidf_baseline(TRAIN, TRUTH, ["x"], [1], labels, problem_type)
+
+
 def _read(path):
     with lzma.open(path, "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -134,3 +151,10 @@ def test_error_on_trec(data_dir):
         labels,
     )
     assert metrics["test_error"] == pytest.approx(0.092, abs=0.006)
+
+
+@pytest.mark.parametrize("texts", [("good", ["bad"]), (["good"], "bad")])
+def test_one_text_is_no_list(texts):
+    train, test = texts
+    with pytest.raises(ValueError, match="_texts` must be a list"):
+        tfidf_baseline(train, [1], test, [0], labels=["a", "b"])

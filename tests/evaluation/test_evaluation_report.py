@@ -178,6 +178,18 @@ def test_numbers_of_classes(tmp_path, classes):
     assert f"{error} of 120 test rows wrong" in page.text
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_names_of_classes_come_from_the_metrics(tmp_path, named):
+    metrics = evaluation.prediction_metrics([0, 0], np.eye(2), ["ham", "spam"])
+    if not named:
+        del metrics["per_class"]
+    path = tmp_path / "report.html"
+    write_report(path, "T", ["x", "y"], [0, 0], np.eye(2), metrics)
+    truth, predicted = ("ham", "spam") if named else ("0", "1")
+    text = _read(path).text
+    assert f"truth: {truth}" in text and f"predicted: {predicted}" in text
+
+
 def test_rows_have_the_names_that_a_reader_knows(tmp_path):
     case = _case(2, 10)
     path = tmp_path / "report.html"

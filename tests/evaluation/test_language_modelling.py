@@ -132,6 +132,12 @@ def test_no_token_is_an_error(random_language_model):
         evaluation.language_model_metrics(random_language_model(WORDS), [""])
 
 
+@pytest.mark.parametrize("one", ["good bad", b"good bad"])
+def test_one_text_is_no_list_of_texts(random_language_model, one):
+    with pytest.raises(ValueError, match="Received: texts=b?'good bad'"):
+        evaluation.language_model_metrics(random_language_model(WORDS), one)
+
+
 WIKITEXT = """ 
  = The film = 
  

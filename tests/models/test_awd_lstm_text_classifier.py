@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 
@@ -8,6 +9,8 @@ from keras import ops
 
 from ulmfit_keras.data import LengthBuckets
 from ulmfit_keras.layers import GradientBoundary
+from ulmfit_keras.models import AdversarialTraining
+from ulmfit_keras.optimizers import layer_groups
 
 to_numpy = ops.convert_to_numpy
 
@@ -219,6 +222,17 @@ def test_other_problem_types(make_classifier, problem_type, targets):
 def test_wrong_classes_are_refused(make_classifier, wrong):
     with pytest.raises(ValueError, match="Received"):
         make_classifier(**wrong)
+
+
+def test_names_that_are_numbers_are_kept_as_such(make_classifier):
+    labels = make_classifier(labels=np.arange(3)).labels
+    assert labels == [0, 1, 2] and json.dumps(labels) == "[0, 1, 2]"
+
+
+def test_training_views_have_the_groups_of_the_classifier(classifier):
+    groups = classifier.layer_groups()
+    assert layer_groups(classifier.logits_model()) == groups
+    assert layer_groups(AdversarialTraining(classifier)) == groups
 
 
 def test_batches_of_a_data_set_have_the_size_asked_for(classifier, texts):

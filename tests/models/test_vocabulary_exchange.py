@@ -93,6 +93,22 @@ def test_a_classifier_has_the_exchanged_rows(language_model):
     np.testing.assert_array_equal(vectors[1], expected)
 
 
+def test_a_model_with_the_same_tokenizer_stays_as_it_is(
+    language_model, make_backbone
+):
+    backward = models.AWDLSTMCausalLM(
+        make_backbone(backwards=True), language_model.preprocessor
+    )
+    ours, theirs = language_model.preprocessor, backward.preprocessor
+    assert ours.tokenizer is theirs.tokenizer
+    before = backward.token_ids(["the bad film"])[0].tolist()
+    models.exchange_vocabulary(language_model, ["film film film story story"])
+    tokenizer = language_model.preprocessor.tokenizer
+    assert tokenizer.token_to_id("story") != tokenizer.unk_token_id
+    assert backward.token_ids(["the bad film"])[0].tolist() == before
+    assert language_model.preprocessor.sequence_length == ours.sequence_length
+
+
 def test_a_full_corpus_leaves_no_old_word():
     old = text.Vocabulary([*text.SPECIAL_TOKENS, "a", "b"])
     new = exchanged_vocabulary(old, {"c": 3, "d": 5, "e": 2, "f": 1})

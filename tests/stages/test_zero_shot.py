@@ -93,6 +93,8 @@ def test_the_language_model_stays_as_it_is(random_language_model):
     "words, message",
     [
         ({"good": ["good"]}, "two classes or more"),
+        ({"good": "good", "bad": "bad"}, "to lists of words"),
+        (["good", "bad"], "must be a dict"),
         ({"good": ["good"], "bad": []}, "a word for each"),
         (
             {"good": ["good", "superb"], "bad": ["a film"]},

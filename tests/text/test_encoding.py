@@ -40,6 +40,12 @@ def test_no_texts(tokenizer):
     assert encode_texts(tokenizer, []) == []
 
 
+@pytest.mark.parametrize("one", ["good film", b"good film"])
+def test_one_text_is_no_list_of_texts(tokenizer, one):
+    with pytest.raises(ValueError, match="Received: texts=b?'good film'"):
+        encode_texts(tokenizer, one)
+
+
 def test_processes_give_the_same(tokenizer, monkeypatch):
     # Threads in place of processes, which take long to start.
     class Threads:

@@ -168,6 +168,30 @@ def test_detokenize(tokenizer):
         tokenizer.detokenize([2, -1, 100_000])
 
 
+class _OnGPU:
+    """As a tensor of torch that needs gradients, on a GPU."""
+
+    def __init__(self, ids, missing=("detach", "cpu")):
+        self.ids, self.missing = ids, missing
+
+    def detach(self):
+        return _OnGPU(self.ids, [m for m in self.missing if m != "detach"])
+
+    def cpu(self):
+        return _OnGPU(self.ids, [m for m in self.missing if m != "cpu"])
+
+    def __array__(self, dtype=None, copy=None):
+        if self.missing:
+            raise TypeError(f"can't convert to numpy before {self.missing}")
+        return np.array(self.ids, dtype)
+
+
+def test_detokenize_a_tensor_on_a_gpu(tokenizer):
+    ids = tokenizer.tokenize("good film")
+    assert tokenizer.detokenize(_OnGPU(ids)) == "good film"
+    assert tokenizer.detokenize(_OnGPU([ids, ids])) == ["good film"] * 2
+
+
 def test_assets_hold_the_vocabulary(tokenizer, tmp_path):
     tokenizer.save_assets(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == tokenizer.file_assets
@@ -300,6 +324,8 @@ def test_training_pieces_twice_gives_the_same(piece_model):
         train_sentencepiece(texts, 5)
     with pytest.raises(ValueError, match="`texts` must hold text"):
         train_sentencepiece([])
+    with pytest.raises(ValueError, match="Received: texts=b?'one two'"):
+        train_sentencepiece("one two", 60)
 
     def damaged():
         yield "one two"

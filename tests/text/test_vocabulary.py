@@ -20,6 +20,13 @@ def test_count():
     assert counts["xxrep"] == 1
 
 
+@pytest.mark.parametrize("one", ["good film", b"good film"])
+def test_count_takes_no_single_text(one):
+    with pytest.raises(ValueError, match="Received: texts=b?'good film'"):
+        Vocabulary.count(one)
+    assert Vocabulary.count(iter([one]))["film"] == 1
+
+
 def test_build_orders_and_cuts():
     counts = {"b": 5, "a": 5, "c": 9, "rare": 1, "xxmaj": 70, "é": 5}
     vocabulary = Vocabulary.build(counts, min_count=2)

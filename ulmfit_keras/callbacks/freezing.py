@@ -37,12 +37,22 @@ def freeze_groups(model, optimizer):
     """
     frozen = optimizer.frozen
     lowest = min(set(range(len(optimizer.groups))) - frozen)
-    for layer in walk_layers(model):
+    layers = walk_layers(model)
+    for layer in layers:
         if isinstance(layer, GradientBoundary):
             layer.closed = lowest >= layer.groups_below
         elif isinstance(layer, _NORMALIZATIONS) and layer.built:
             groups = {optimizer.group_index(v.path) for v in layer.variables}
             _run_in_inference_mode(layer, not groups.isdisjoint(frozen))
+    # A backbone knows what is beneath, in whatever groups that may be.
+    for backbone in layers:
+        if hasattr(backbone, "layers_beneath"):
+            for boundary, beneath in backbone.layers_beneath():
+                boundary.closed = all(
+                    optimizer.group_index(variable.path) in frozen
+                    for layer in beneath
+                    for variable in layer.trainable_variables
+                )
     if keras.backend.backend() == "torch":
         for variable in model.trainable_variables:
             group = optimizer.group_index(variable.path)

@@ -187,7 +187,7 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     def _suggestions(self):
         first = len(self.losses) // 10
-        last = int(np.sum(np.isfinite(self.losses))) - 5
+        last = max(0, int(np.sum(np.isfinite(self.losses))) - 5)
         losses = self._smooth_losses()[first:last]
         rates = np.array(self.learning_rates)[first:last]
         falling = _longest_falling_subsequence(losses)

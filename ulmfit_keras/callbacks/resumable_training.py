@@ -107,6 +107,15 @@ class ResumableTraining(keras.callbacks.Callback):
                 "variables. Use a folder of its own for each run. "
                 f"Received: folder={self.folder.path}"
             )
+        kept = self._kept_names()
+        if metadata.get("kept", kept) != kept:
+            raise ValueError(
+                "The checkpoint is of a run with other callbacks, whose state "
+                "it keeps: give the same ones, and of a stage the same "
+                "`patience`, or a folder of its own for each run. "
+                f"Received: {kept} in place of {metadata['kept']}, "
+                f"folder={self.folder.path}"
+            )
         for variable, array in zip(variables, arrays, strict=False):
             variable.assign(array)
         # Early stopping ends no second time what it has ended.
@@ -144,6 +153,7 @@ class ResumableTraining(keras.callbacks.Callback):
             "stop_training": bool(self.model.stop_training),
             "history": self._history,
             "random_states": torch_random_states(),
+            "kept": self._kept_names(),
         }
         metadata["callbacks"] = [
             _get_state(callback, arrays, len(variables))
@@ -191,6 +201,10 @@ class ResumableTraining(keras.callbacks.Callback):
         kept = self.callbacks + self._also_kept
         for state, callback in zip(states, kept, strict=True):
             _set_state(callback, state, arrays)
+
+    def _kept_names(self):
+        kept = self.callbacks + self._also_kept
+        return [type(callback).__name__ for callback in kept]
 
     def _variables(self):
         model = self.model

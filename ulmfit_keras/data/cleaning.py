@@ -3,6 +3,7 @@
 import re
 from html import unescape
 
+from ulmfit_keras.text.checks import check_listed
 from ulmfit_keras.text.cleaning import replace_html
 from ulmfit_keras.text.cleaning import to_valid_text
 from ulmfit_keras.text.word_splitting import FIELD_SEPARATOR
@@ -75,12 +76,14 @@ def clean_texts(texts, html=True, control_characters=True, white_space=True):
 
     Raises:
         TypeError: if a text is neither str nor bytes.
+        ValueError: for one text in place of a list.
 
     Example:
 
     >>> clean_texts(["<b>Tom &amp;  Jerry</b>", "ok"])[0]
     ['Tom & Jerry', 'ok']
     """
+    check_listed("texts", texts)
     steps = {}
     if html:
         steps["html"] = _without_html

@@ -105,6 +105,14 @@ def _read_csv(text, path, wanted, delimiter, quoting):
                     "closed. Correct it, or read quotation marks as ordinary "
                     f"characters with quoting=False. Received: {error}"
                 ) from error
+            if columns is None:
+                # The next row would be taken for the names: never skip that.
+                raise DataError(
+                    f"{path}: {name}, which must hold the names of the "
+                    "columns, has wrong quotation marks. Correct them, or "
+                    "read quotation marks as ordinary characters with "
+                    f"quoting=False. Received: {error}"
+                ) from error
             result.bad_rows.append((name, f"wrong quotation marks ({error})"))
             fields = None
         line = reader.line_num + 1

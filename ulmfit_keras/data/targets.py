@@ -60,7 +60,7 @@ def encode_labels(labels, names, problem_type="single_label"):
 
     Args:
         labels: list of N labels or a `TextTable`, see `label_names`.
-        names: list of C str, or None for a regression.
+        names: list of C str or int, or None for a regression.
         problem_type: as in `AWDLSTMTextClassifier`.
 
     Returns:
@@ -81,7 +81,7 @@ def encode_labels(labels, names, problem_type="single_label"):
         return _numbers(labels)
     labels, rows, source = _parsed(labels, problem_type)
     rows_of = _rows_of_labels(labels, rows, problem_type, str)
-    numbers = {name: number for number, name in enumerate(names)}
+    numbers = {str(name): number for number, name in enumerate(names)}
     unseen = {x: rows for x, rows in rows_of.items() if x not in numbers}
     if unseen:
         raise DataError(

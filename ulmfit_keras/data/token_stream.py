@@ -42,6 +42,19 @@ def reverse_between(ids, starts):
     return reversed_ids
 
 
+def _begun_unequally(lengths):
+    """Window lengths of which the first two differ, if any but the last do.
+
+    Keras' TensorFlow pipeline looks at the first two batches only, and takes
+    a length that they share for that of all batches.
+    """
+    for i, length in enumerate(lengths[:-1]):
+        if length != lengths[0]:
+            lengths[1], lengths[i] = length, lengths[1]
+            break
+    return lengths
+
+
 class TokenStream(keras.utils.PyDataset):
     """Windows of a token stream whose rows go on from batch to batch.
 
@@ -115,10 +128,11 @@ class TokenStream(keras.utils.PyDataset):
         self.row_length = -(-(len(self.ids) - 1) // batch_size)
         random = np.random.default_rng(seed)
         first = self._draw_lengths(random_length, random)
+        last = first[-1]
         # Keras wants the same number of batches in every epoch: the lengths
         # of the first in another order, the cut-off last window at its place.
         self.pass_lengths = [first] + [
-            [*random.permutation(first[:-1]).tolist(), first[-1]]
+            _begun_unequally([*random.permutation(first[:-1]).tolist(), last])
             for _ in range(epochs - 1)
         ]
         self.pass_offsets = [
@@ -157,9 +171,7 @@ class TokenStream(keras.utils.PyDataset):
             short = random.random() >= 0.95
             length = random.normal(self.bptt / (1 + short), 5)
             length = max(5, 5 * round(length / 5))
-            # Keras' TensorFlow pipeline looks at the first two batches only,
-            # and takes a length that they share for that of all batches.
-            length += 5 * (lengths == [length])
+            length += 5 * (lengths == [length])  # see `_begun_unequally`
             lengths.append(length)
             total += length
         return lengths

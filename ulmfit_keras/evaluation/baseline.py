@@ -4,10 +4,12 @@ import time
 
 import numpy as np
 
+from ulmfit_keras.evaluation.checks import check_problem_type
 from ulmfit_keras.evaluation.checks import column
 from ulmfit_keras.evaluation.metrics import prediction_metrics
 from ulmfit_keras.evaluation.word_patterns import ignored_pattern
 from ulmfit_keras.evaluation.word_patterns import word_patterns
+from ulmfit_keras.text.checks import check_listed
 from ulmfit_keras.text.cleaning import replace_html
 
 NAME = "TF-IDF + logistic regression"
@@ -34,7 +36,7 @@ def tfidf_baseline(
         train_truth: int [N] class indices, 0/1 [N, C], or float [N] or [N, 1].
         test_texts: list of str.
         test_truth: as `train_truth`.
-        labels: the C class names; not used by a regression.
+        labels: the C class names; only a regression needs none.
         problem_type: `"single_label"`, `"multi_label"` or `"regression"`.
         strength: inverse of the L2 penalty. Defaults to 10.
         seed: of the solver. Defaults to 0.
@@ -45,8 +47,9 @@ def tfidf_baseline(
         [N, C] probabilities or [N] values for the test texts.
 
     Raises:
-        ValueError: if `problem_type` is unknown, or a regression has several
-            numbers a row.
+        ValueError: if `problem_type` is unknown, `labels` are missing, a
+            regression has several numbers a row, or one text stands in place
+            of a list.
 
     Example:
 
@@ -56,6 +59,17 @@ def tfidf_baseline(
     >>> metrics["test_error"]
     0.0
     """
+    problem_type = problem_type or "single_label"
+    check_problem_type(problem_type)
+    if labels is None and problem_type != "regression":
+        raise ValueError(
+            "`labels` must hold the names of all classes, by their indices; "
+            "the rows need not have each of them. Only a regression needs "
+            'none; ask for one with problem_type="regression". Received: '
+            f"labels=None, problem_type={problem_type!r}"
+        )
+    check_listed("train_texts", train_texts)
+    check_listed("test_texts", test_texts)
     start = time.perf_counter()
     train_truth = np.asarray(train_truth)
     train, test = _features(train_texts, test_texts)

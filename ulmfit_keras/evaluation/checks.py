@@ -2,6 +2,16 @@
 
 import numpy as np
 
+PROBLEM_TYPES = ("single_label", "multi_label", "regression")
+
+
+def check_problem_type(problem_type):
+    if problem_type not in PROBLEM_TYPES:
+        raise ValueError(
+            f"`problem_type` must be one of {PROBLEM_TYPES}. "
+            f"Received: problem_type={problem_type!r}"
+        )
+
 
 def column(values):
     """The numbers of a regression, [N] or [N, 1], as float64 [N]."""

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from ulmfit_keras.text.checks import check_listed
+
 
 def language_model_metrics(
     language_model, texts, batch_size=64, bptt=70, chunk_size="auto"
@@ -36,7 +38,7 @@ def language_model_metrics(
         `bits_per_character`.
 
     Raises:
-        ValueError: if the texts hold no token.
+        ValueError: if `texts` is one text itself, or they hold no token.
 
     Example:
 
@@ -47,6 +49,7 @@ def language_model_metrics(
     from ulmfit_keras import data
     from ulmfit_keras import models
 
+    check_listed("texts", texts)
     texts = list(texts)
     tokenizer = language_model.preprocessor.tokenizer
     ids = language_model.token_ids(texts)

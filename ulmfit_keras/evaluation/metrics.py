@@ -6,12 +6,11 @@ from ulmfit_keras.evaluation.calibration import calibration
 from ulmfit_keras.evaluation.calibration import coverage
 from ulmfit_keras.evaluation.checks import check_finite
 from ulmfit_keras.evaluation.checks import check_multi_label
+from ulmfit_keras.evaluation.checks import check_problem_type
 from ulmfit_keras.evaluation.checks import check_single_label
 from ulmfit_keras.evaluation.checks import checked
 from ulmfit_keras.evaluation.checks import column
 from ulmfit_keras.evaluation.comparison import wilson_interval
-
-PROBLEM_TYPES = ("single_label", "multi_label", "regression")
 
 
 def prediction_metrics(truth, predictions, labels=None, problem_type=None):
@@ -37,16 +36,12 @@ def prediction_metrics(truth, predictions, labels=None, problem_type=None):
     0.5
     """
     problem_type = problem_type or "single_label"
+    check_problem_type(problem_type)
     if problem_type == "single_label":
         return classification_metrics(truth, predictions, labels)
     if problem_type == "multi_label":
         return multi_label_metrics(truth, predictions, labels)
-    if problem_type == "regression":
-        return regression_metrics(truth, predictions)
-    raise ValueError(
-        f"`problem_type` must be one of {PROBLEM_TYPES}. "
-        f"Received: problem_type={problem_type!r}"
-    )
+    return regression_metrics(truth, predictions)
 
 
 def classification_metrics(truth, probabilities, labels):

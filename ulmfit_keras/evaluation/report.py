@@ -68,7 +68,8 @@ def write_report(
         predictions: float [N, C] probabilities, or [N] or [N, 1] values.
         metrics: their `prediction_metrics`; `seconds` of training,
             `train_rows` and `validation_rows` are shown if present.
-        labels: the C class names; not used by a regression.
+        labels: the C class names; not used by a regression. Defaults to
+            None: those in `metrics`.
         baseline: metrics of `tfidf_baseline` on the same rows, or None.
         baseline_predictions: its predictions, or None. With both, the page
             opens with whether ULMFiT was worth it.
@@ -105,6 +106,8 @@ def write_report(
             "`texts`, `truth` and `predictions` must have the same rows. "
             f"Received: {len(texts)}, {len(truth)} and {len(predictions)}"
         )
+    if labels is None and metrics["problem_type"] != "regression":
+        labels = _class_names(metrics, predictions)
     comparison = None
     if baseline is not None and baseline_predictions is not None:
         comparison = compare(
@@ -208,6 +211,13 @@ def explain_shown_rows(
         max_predictions=max_predictions,
     )
     return dict(zip(rows, explained, strict=True))
+
+
+def _class_names(metrics, predictions):
+    """The names in the metrics, or else the numbers of the classes."""
+    if "per_class" in metrics:
+        return [row["label"] for row in metrics["per_class"]]
+    return [str(number) for number in range(predictions.shape[1])]
 
 
 def _shown(texts, truth, predictions, metrics):

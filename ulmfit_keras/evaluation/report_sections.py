@@ -43,7 +43,7 @@ def headline(metrics, baseline, comparison, notes):
 
 def classes(metrics, baseline):
     """Precision, recall and F1 per class, and what is taken for what."""
-    if metrics["problem_type"] == "regression":
+    if "per_class" not in metrics:  # a regression, or figures of one's own
         return ""
     other = {row["label"]: row for row in (baseline or {}).get("per_class", [])}
     ranked = "average_precision" in metrics["per_class"][0]

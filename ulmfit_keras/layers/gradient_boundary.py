@@ -14,8 +14,9 @@ class GradientBoundary(keras.layers.Layer):
     always starts open and its position is not saved.
 
     Args:
-        groups_below: number of layer groups beneath; 1 right above the
-            embedding.
+        groups_below: number of the optimizer's groups beneath, or, for one
+            of an `AWDLSTMBackbone`, of its layers with weights, which may be
+            grouped in any way; 1 right above the embedding.
 
     Input shape:
         Any.

@@ -75,6 +75,10 @@ class AdversarialTraining(SingleTraceMixin, keras.Model):
             perturbation = self.unmoved(inputs)
         return self.reader([inputs, perturbation], training=training)
 
+    def layer_groups(self):
+        """The groups of the classifier, as (name, [path patterns])."""
+        return self.classifier.layer_groups()
+
     def perturbation(self, inputs, gradient):
         """Where the word vectors are moved to.
 

@@ -154,6 +154,14 @@ class AWDLSTMBackbone(PresetMixin, keras_hub.models.Backbone):
         """Number of values in the recurrent state of one text."""
         return 2 * sum(self.units)
 
+    def layers_beneath(self):
+        """(boundary, layers with weights beneath it), for each boundary."""
+        layers = [self.token_embedding, *self.lstm_layers]
+        return [
+            (boundary, layers[: boundary.groups_below])
+            for boundary in self.boundaries
+        ]
+
     def encode(self, token_ids, state=None, training=None, perturbation=None):
         """Read tokens, going on from a state.
 

@@ -77,8 +77,14 @@ class AWDLSTMCausalLMPreprocessor(
         """This preprocessor, or for the other order one with its tokenizer."""
         if backwards == self.backwards:
             return self
-        config = {**self.get_config(), "tokenizer": self.tokenizer}
-        return type(self).from_config({**config, "backwards": backwards})
+        return self._with(tokenizer=self.tokenizer, backwards=backwards)
+
+    def reading_with(self, tokenizer):
+        """A preprocessor like this one with another tokenizer."""
+        return self._with(tokenizer=tokenizer)
+
+    def _with(self, **changes):
+        return type(self).from_config({**self.get_config(), **changes})
 
     def get_config(self):
         return {**super().get_config(), "backwards": self.backwards}

@@ -2,6 +2,7 @@
 
 import keras
 import keras_hub
+import numpy as np
 
 from ulmfit_keras.layers import ActivationRegularization
 from ulmfit_keras.layers import ConcatPooling
@@ -97,6 +98,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         max_length=1400,
         **kwargs,
     ):
+        labels = None if labels is None else list(labels)
         check_labels(problem_type, num_classes, labels)
         check_vocabulary(backbone, preprocessor)
 
@@ -144,7 +146,10 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
 
         # === Config ===
         self.num_classes = num_classes
-        self.labels = None if labels is None else list(labels)
+        # Python's numbers, not NumPy's, which no file of JSON could hold.
+        self.labels = labels and [
+            x.item() if isinstance(x, np.generic) else x for x in labels
+        ]
         self.head_dim = head_dim
         self.pooling_dropout = pooling_dropout
         self.head_dropout = head_dropout
@@ -199,6 +204,7 @@ class AWDLSTMTextClassifier(TaskMixin, keras_hub.models.TextClassifier):
         )
         # Keras scales the loss of a model whose own policy is mixed_float16.
         model.dtype_policy = self.backbone.dtype_policy
+        model.layer_groups = self.layer_groups
         return model
 
     def fit(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import keras
 
+_MOST_SHOWN = 10  # labels in a message
+
 
 @dataclasses.dataclass(frozen=True)
 class ProblemType:
@@ -53,8 +55,12 @@ def check_labels(problem_type, num_classes, labels):
             f"A {problem_type} problem needs at least {fewest} "
             f"class{'es' * (fewest > 1)}. Received: num_classes={num_classes}"
         )
-    if labels is not None and len(set(labels)) != num_classes:
+    if labels is None:
+        return
+    if not len(labels) == len(set(labels)) == num_classes:
+        more = ", …" * (len(labels) > _MOST_SHOWN)
         raise ValueError(
             "`labels` must be as many different names as there are classes, "
-            f"{num_classes}. Received: labels={labels}"
+            f"{num_classes}, not the label of each text. Received: "
+            f"{len(labels)} labels, {labels[:_MOST_SHOWN]}{more}"
         )

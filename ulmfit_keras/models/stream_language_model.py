@@ -150,6 +150,9 @@ class StreamLanguageModel(SingleTraceMixin, keras.Model):
         memory = self.describe_memory(int(max(x.lengths)))
         if verbose:
             print(memory)
+        # Keras looks into it before an epoch begins; where it begins one of
+        # its passes, its windows are not all taken for one length.
+        x.epoch = 0
         follow = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: setattr(x, "epoch", epoch)
         )

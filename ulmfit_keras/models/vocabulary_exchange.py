@@ -31,8 +31,10 @@ def exchange_vocabulary(language_model, texts, min_count=2):
     Words that both know keep their vector and bias; new ones start at the
     means (Howard and Ruder 2018, released code). The old words that the
     corpus does not use make room for new ones, the rarest first, so that all
-    shapes stay as they are and the model is changed in place. Words that the
-    old vocabulary holds count as of the corpus from one occurrence on.
+    shapes stay as they are and the model is changed in place, but for its
+    preprocessor and tokenizer, which other models may share: it gets new ones.
+    Words that the old vocabulary holds count as of the corpus from one
+    occurrence on.
 
     Args:
         language_model: an `AWDLSTMCausalLM` whose preprocessor has a
@@ -71,5 +73,10 @@ def exchange_vocabulary(language_model, texts, min_count=2):
         language_model.output_bias,
     ):
         variable.assign(transfer.apply(variable.numpy()))
+    # Of its own: a model of the other direction may read with the old one.
+    tokenizer = tokenizer.copy()
     tokenizer.set_vocabulary(list(new.tokens))
+    language_model.preprocessor = language_model.preprocessor.reading_with(
+        tokenizer
+    )
     return transfer

@@ -4,6 +4,7 @@ import numpy as np
 
 from ulmfit_keras import data
 from ulmfit_keras.text import encode_texts
+from ulmfit_keras.text.checks import check_listed
 
 
 class DivergenceError(ValueError):
@@ -55,11 +56,7 @@ def listed(name, texts):
     Raises:
         ValueError: for one text, whose characters would be read as texts.
     """
-    if isinstance(texts, (str, bytes)):
-        raise ValueError(
-            f"`{name}` must be a list of texts; put one alone into a list. "
-            f"Received: {name}={texts!r:.80}"
-        )
+    check_listed(name, texts)
     return list(texts)
 
 

@@ -12,6 +12,7 @@ from ulmfit_keras.schedules import LengthScaled
 from ulmfit_keras.schedules import SlantedTriangular
 from ulmfit_keras.settings import LANGUAGE_MODEL_SETTINGS
 from ulmfit_keras.settings import choose_settings
+from ulmfit_keras.stages.checks import DivergenceError
 from ulmfit_keras.stages.checks import check_finite
 from ulmfit_keras.stages.checks import check_preprocessor
 from ulmfit_keras.stages.checks import check_share
@@ -89,7 +90,8 @@ def finetune_language_model(
         ValueError: if there is no text to hold out, no word to train or to
             validate on, one text in place of a list, `settings` is unknown, a
             rate out of its range, or the language model is quantized.
-        DivergenceError: a `ValueError`, if training diverges.
+        DivergenceError: a `ValueError`, if training diverges; the weights
+            are then those from before it.
 
     Example:
 
@@ -156,6 +158,7 @@ def finetune_language_model(
         valid = data.TokenStream(valid_ids, rows, bptt)
     early_stopping = make_early_stopping(None if valid is None else patience)
     callbacks = resuming_with(early_stopping, None, callbacks)
+    before = language_model.get_weights()
     history = trainer.fit(
         stream,
         epochs=epochs,
@@ -168,7 +171,11 @@ def finetune_language_model(
         ],
         verbose=verbose,
     )
-    check_finite(history, early_stopping, stage.learning_rate)
+    try:
+        check_finite(history, early_stopping, stage.learning_rate)
+    except DivergenceError:
+        language_model.set_weights(before)  # to be tried again with
+        raise
     history.vocabulary_transfer = transfer
     return history
 

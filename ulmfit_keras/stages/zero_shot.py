@@ -163,6 +163,14 @@ def _ids(tokenizer, content):
 
 def _word_ids(tokenizer, words):
     """The ids of each class' words, a list of lists of int."""
+    if not isinstance(words, dict) or any(
+        isinstance(group, (str, bytes)) for group in words.values()
+    ):
+        raise ValueError(
+            "`words` must be a dict from classes to lists of words, as in "
+            "{'neg': ['bad'], 'pos': ['good', 'great']}. "
+            f"Received: words={words}"
+        )
     if len(words) < 2 or not all(words.values()):
         raise ValueError(
             "`words` must have two classes or more and a word for each. "

@@ -4,6 +4,8 @@ import multiprocessing
 
 import numpy as np
 
+from ulmfit_keras.text.checks import check_listed
+
 _WORK = {}  # of a worker process
 
 
@@ -36,7 +38,8 @@ def encode_texts(tokenizer, texts, max_tokens=None, processes=None):
 
     Raises:
         TypeError: if a text is neither str nor bytes.
-        ValueError: if the tokenizer has no vocabulary yet.
+        ValueError: if `texts` is one text itself, or the tokenizer has no
+            vocabulary yet.
 
     Example:
 
@@ -45,6 +48,7 @@ def encode_texts(tokenizer, texts, max_tokens=None, processes=None):
     >>> encode_texts(tokenizer, ["good", ""])
     [array([2, 3], dtype=int32), array([2], dtype=int32)]
     """
+    check_listed("texts", texts)
     encoder, start = tokenizer.encoder, tokenizer.start_token_id
     if processes is None:
         return [_encode(encoder, start, text, max_tokens) for text in texts]

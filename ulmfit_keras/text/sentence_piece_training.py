@@ -2,6 +2,7 @@
 
 import io
 
+from ulmfit_keras.text.checks import check_listed
 from ulmfit_keras.text.word_splitting import SPECIAL_TOKENS
 from ulmfit_keras.text.word_splitting import split_words
 
@@ -45,8 +46,9 @@ def train_sentencepiece(
 
     Raises:
         ImportError: without the `sentencepiece` package.
-        ValueError: if nothing can be learned: there is no text, or the
-            vocabulary is too small for its characters.
+        ValueError: if `texts` is one text itself, or nothing can be learned:
+            there is no text, or the vocabulary is too small for its
+            characters.
 
     Example:
 
@@ -54,6 +56,8 @@ def train_sentencepiece(
     tokenizer = SentencePieceTokenizer(train_sentencepiece(texts))
     ```
     """
+    # Here, for what `_lines` raises comes out as a RuntimeError.
+    check_listed("texts", texts)
     try:
         import sentencepiece
     except ImportError as error:

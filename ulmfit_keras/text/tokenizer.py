@@ -33,6 +33,9 @@ def _as_ids(inputs):
     """A list of lists of ids, and whether the input was a single one."""
     if hasattr(inputs, "to_list"):
         inputs = inputs.to_list()
+    if hasattr(inputs, "detach"):
+        # NumPy cannot read a tensor of torch where it lies on a GPU.
+        inputs = inputs.detach().cpu()
     if not isinstance(inputs, (list, tuple)):
         inputs = np.asarray(inputs).tolist()
     if isinstance(inputs, int):

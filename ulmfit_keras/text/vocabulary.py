@@ -7,6 +7,7 @@ import hashlib
 
 import numpy as np
 
+from ulmfit_keras.text.checks import check_listed
 from ulmfit_keras.text.word_splitting import SPECIAL_TOKENS
 from ulmfit_keras.text.word_splitting import UNKNOWN
 from ulmfit_keras.text.word_splitting import split_words
@@ -54,7 +55,19 @@ class Vocabulary:
 
     @classmethod
     def count(cls, texts):
-        """Count the words of texts: a `collections.Counter`."""
+        """Count the words of texts.
+
+        Args:
+            texts: iterable of str or bytes.
+
+        Returns:
+            A `collections.Counter`.
+
+        Raises:
+            TypeError: if a text is neither str nor bytes.
+            ValueError: if `texts` is one text itself.
+        """
+        check_listed("texts", texts)
         counts = collections.Counter()
         for text in texts:
             counts.update(split_words(text))
