@@ -376,7 +376,7 @@ def test_divergence_is_an_error(reviews):
     with pytest.raises(ValueError, match="diverged.*learning_rate=1e"):
         ulmfit.finetune_language_model(language_model, reviews[0], **options)
     # To be tried again with.
-    assert all(np.isfinite(w).all() for w in language_model.get_weights())
+    assert max(np.abs(w).max() for w in language_model.get_weights()) < 10
     with pytest.raises(ValueError, match="diverged.*learning_rate=1e"):
         ulmfit.train_classifier(_language_model(), *reviews, **options)
 
