@@ -169,7 +169,7 @@ def reading_notes(report):
                 f"{pair['rows']:,} of the test rows ({pair['share']:.1%}) "
                 "have a text that is in the training rows, too."
             )
-    return notes + preparation.cleaning_note()
+    return notes + preparation.prediction_notes()
 
 
 def shown_settings():
@@ -314,7 +314,7 @@ def main(_):
         ulmfit.export.savedmodel(classifier, served)
     else:
         print("No SavedModel was written: that needs TensorFlow.")
-    for note in preparation.cleaning_note():
+    for note in preparation.prediction_notes():
         print(f"NOTE: {note}")
     print(json.dumps(summary))
 

@@ -24,6 +24,7 @@ import json
 from absl import flags
 
 from recipes import common
+from recipes import outputs
 from recipes import pretrained
 
 FLAGS = flags.FLAGS
@@ -61,7 +62,9 @@ flags.register_multi_flags_validator(
 
 
 def main(_):
-    output_dir = common.start()
+    output_dir = common.start(writes=True)
+    if not FLAGS.preset:
+        outputs.check_preset(output_dir / "preset")
     from ulmfit_keras import convert
 
     with common.user_errors():
@@ -82,7 +85,7 @@ def main(_):
             )
     if not FLAGS.preset:
         paths = [output_dir / "preset"]
-        model.save_to_preset(paths[0])
+        outputs.save_preset(model, paths[0])
     print(
         json.dumps(
             {

@@ -16,7 +16,8 @@ def corpus_files(patterns):
 
     found = []
     for pattern in patterns:
-        paths = sorted(filter(os.path.isfile, glob.glob(pattern)))
+        paths = glob.glob(pattern, recursive=True)
+        paths = sorted(filter(os.path.isfile, paths))
         if os.path.isfile(pattern):  # brackets may be part of its name
             paths = [pattern]
         if not paths:

@@ -86,12 +86,20 @@ def main_figures(metrics):
     return {name: metrics.get(name) for name in names}
 
 
-def cleaning_note():
-    """What must be known of --clean to predict; a list of one or no text."""
-    if not FLAGS.clean:
-        return []
-    return [
-        "The texts were cleaned (--clean). The model and the SavedModel do not "
-        "clean: pass texts through ulmfit_keras.data.clean_texts before you "
-        "have them predicted."
-    ]
+def prediction_notes():
+    """What must be done to texts before they are predicted, a list of str."""
+    notes = []
+    if FLAGS.clean:
+        notes.append(
+            "The texts were cleaned (--clean). The model and the SavedModel do "
+            "not clean: pass texts through ulmfit_keras.data.clean_texts "
+            "before you have them predicted."
+        )
+    if FLAGS.train is not None and len(FLAGS.text_column) > 1:
+        notes.append(
+            "The texts are those of several columns (--text_column="
+            f"{','.join(FLAGS.text_column)}). Join them by "
+            "ulmfit_keras.text.join_fields before you have them predicted, "
+            "elsewhere as '\\u001f 1 FIRST \\u001f 2 SECOND' and so on."
+        )
+    return notes

@@ -85,7 +85,7 @@ def _tokenizer():
     if os.path.isfile(name):
         if name.endswith(".spm"):
             return text.SentencePieceTokenizer(name)
-        return text.WordTokenizer(list(text.Vocabulary.load(name).tokens))
+        return text.WordTokenizer(_words(name))
     if os.path.isfile(os.path.join(name, "vocabulary.txt")):
         return data.TokenShards(name).tokenizer()
     import keras_hub
@@ -93,6 +93,21 @@ def _tokenizer():
     from ulmfit_keras.models import presets
 
     return keras_hub.tokenizers.Tokenizer.from_preset(presets.find_preset(name))
+
+
+def _words(path):
+    """The tokens of a vocabulary of words, a list of str."""
+    from ulmfit_keras import text
+
+    tokens = list(text.Vocabulary.load(path).tokens)
+    pieces = sum(token.startswith("▁") and len(token) > 1 for token in tokens)
+    if pieces > len(tokens) / 10:
+        raise ValueError(
+            "--vocabulary must hold words, or be the model that cuts them: "
+            "give vocabulary.spm, or the folder with both. Received: "
+            f"{path}, in which {pieces} of {len(tokens)} tokens are pieces"
+        )
+    return tokens
 
 
 @common.user_errors()

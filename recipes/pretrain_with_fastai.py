@@ -23,6 +23,7 @@ from absl import flags
 
 from recipes import common
 from recipes import fastai_environment
+from recipes import outputs
 from recipes import processes
 
 FLAGS = flags.FLAGS
@@ -62,7 +63,8 @@ def read_settings(output_dir):
 
 def main(_):
     versions = fastai_environment.versions()
-    output_dir = common.start()
+    output_dir = common.start(writes=True)
+    outputs.check_preset(output_dir / "preset")
     from ulmfit_keras import convert
 
     # Twenty thousand tokens are too many for a command line.
@@ -76,7 +78,7 @@ def main(_):
     language_model = convert.read_language_model(
         output_dir / "weights.pth", output_dir / "itos.pkl"
     )
-    language_model.save_to_preset(output_dir / "preset")
+    outputs.save_preset(language_model, output_dir / "preset")
     parameters = language_model.count_params()
     print(json.dumps({**found, "parameters": parameters, **versions}))
 

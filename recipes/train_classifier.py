@@ -56,7 +56,7 @@ def main(_):
         classifier.labels,
         FLAGS.problem_type,
     )
-    for note in preparation.cleaning_note():
+    for note in preparation.prediction_notes():
         print(f"NOTE: {note}")
     print(
         json.dumps(

@@ -216,3 +216,31 @@ def test_averaged_sgd(task):
     )
     loss = model.evaluate(x, y, verbose=0)
     np.testing.assert_allclose(loss, history["val_loss"][-1], rtol=1e-4)
+
+
+def test_a_frozen_backbone_leaves_the_layers_of_the_head():
+    bert = make_bert()
+    bert.backbone.trainable = False
+    (name, patterns), *others = layer_groups(bert)
+    assert name == "logits" and patterns == ["(^|/)logits/"] and not others
+
+
+def test_a_numbered_layer_around_a_backbone_is_no_block():
+    def names_of_groups():
+        backbone = make_bert().backbone
+        head = keras.Sequential(
+            [keras.layers.Dense(4), keras.layers.Dense(2)],
+            # As Keras calls the second one that it makes.
+            name="sequential_1",
+        )
+        outputs = head(backbone(backbone.input)["pooled_output"])
+        return [
+            n for n, _ in layer_groups(keras.Model(backbone.input, outputs))
+        ]
+
+    assert names_of_groups() == [
+        "embeddings",
+        "transformer_layer_0",
+        "transformer_layer_1",
+        "head",
+    ]

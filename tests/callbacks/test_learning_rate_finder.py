@@ -248,6 +248,26 @@ def test_no_suggestion_without_a_fall(losses):
         finder_of([*losses, *[np.nan] * 2], smoothing=0.0).suggest()
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="of TensorFlow's data"
+)
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_data_of_unknown_length_have_a_rate_for_each_loss():
+    import tensorflow as tf
+
+    x = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((x, x[:, :1])).batch(4)
+    data = data.filter(lambda x, y: True)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    finder = LearningRateFinder(1e-3, 0.1, steps=30, stop_factor=1e9)
+    finder.find(model, data, shuffle=False)
+    assert len(finder.losses) == 30
+    np.testing.assert_allclose(
+        finder.learning_rates, np.geomspace(1e-3, 0.1, 30), rtol=1e-5
+    )
+
+
 def test_plot(tmp_path):
     pytest.importorskip("matplotlib")
     finder = finder_of(np.concatenate([np.linspace(4, 1, 40), [9.0] * 5]))

@@ -189,6 +189,19 @@ def test_the_checkpoint_of_a_run_with_other_callbacks_is_refused(tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="Keras builds it there"
+)
+def test_a_model_that_is_not_built_is_refused_and_stays_usable(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    x, y = np.ones((8, 3)), np.ones((8, 1))
+    with pytest.raises(ValueError, match="must be built before"):
+        model.fit(x, y, verbose=0, callbacks=[ResumableTraining(tmp_path)])
+    model.fit(x, y, verbose=0)
+    model.fit(x, y, verbose=0, callbacks=[ResumableTraining(tmp_path)])
+
+
 def test_two_checkpoints_are_kept(tmp_path):
     folder = CheckpointFolder(tmp_path / "a" / "b")
     assert folder.load() is None

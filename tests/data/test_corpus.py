@@ -194,6 +194,8 @@ def test_what_is_not_utf8_is_replaced_and_told(tmp_path):
         ("a.jsonl", b'{"text": "a"}\n{"text": ', r"Received: '\{\"text\": '"),
         ("a.jsonl", b'{"body": "a"}\n', 'string "text"'),
         ("a.jsonl", b'{"text": 1}\n', "not a string"),
+        ("a.json", b'[\n {"text": "a"}\n]\n', "must hold an object a line"),
+        ("a.JSON.gz", gzip.compress(b'{\n "text": "a"\n}', mtime=0), "jq -c"),
     ],
 )
 def test_bad_files_are_told(tmp_path, name, data, message):

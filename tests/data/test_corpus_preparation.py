@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from ulmfit_keras.data.corpus import preparation
 from ulmfit_keras.data.corpus import steps
 from ulmfit_keras.data.corpus import workers
 from ulmfit_keras.data.corpus.documents import Document
+from ulmfit_keras.data.corpus.documents import read_documents
 from ulmfit_keras.data.corpus.manifest import source_names
 from ulmfit_keras.data.corpus.preparation import prepare_corpus
 from ulmfit_keras.data.corpus.shards import plan_shards
@@ -514,6 +516,24 @@ def test_pieces_of_words(tmp_path, small_work):
     assert shards[:].tolist() == sum(expected, [])
     _prepare(tmp_path / "two", [path], processes=2, **options)
     assert _contents(tmp_path / "two") == _contents(tmp_path / "out")
+
+
+def test_pieces_are_learnt_from_parts_of_documents(tmp_path, monkeypatch):
+    """A file without a blank line is one document."""
+    pytest.importorskip("sentencepiece")
+    monkeypatch.setattr(steps, "_SAMPLE_WORDS", 3000)
+    random = np.random.default_rng(0)
+    words = "the film was good bad and very great poor song".split()
+    lines = [" ".join(random.choice(words, 9)) for _ in range(2000)]
+    path = _write(tmp_path / "a.txt", ["\n".join(lines)])
+    (text,) = read_documents(path)
+    assert zlib.crc32(text.encode()) % 6  # no document would be drawn
+    parts = list(steps._sample([{"path": path}], [{"tokens": 18_000}]))
+    assert 1000 < sum(len(part.split()) for part in parts) < 9000
+    assert set(" ".join(parts).split()) <= set(words)
+    options = {"tokenizer": "sentencepiece", "vocabulary_size": 40}
+    _prepare(tmp_path / "out", [path], **options)
+    assert len(TokenShards(tmp_path / "out").vocabulary) <= 40
 
 
 class _Given:

@@ -63,3 +63,19 @@ def test_a_classifier_is_no_language_model(run_recipe, presets, tmp_path):
     )
     assert run.code == 1 and "Traceback" not in run.stderr
     assert "which is that of a AWDLSTMTextClassifier" in run.stderr
+
+
+def test_a_folder_of_something_else_is_left_alone(run_recipe, tmp_path):
+    notes = tmp_path / "preset" / "notes.md"
+    notes.parent.mkdir()
+    notes.touch()
+    for name in ("weights.pth", "itos.pkl"):
+        (tmp_path / name).touch()
+    run = run_recipe(
+        "convert_checkpoint",
+        weights=tmp_path / "weights.pth",
+        itos=tmp_path / "itos.pkl",
+        output_dir=tmp_path,
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "notes.md" in run.stderr and notes.exists()

@@ -3,6 +3,7 @@
 import pytest
 
 from ulmfit_keras import data
+from ulmfit_keras import text
 
 
 @pytest.fixture
@@ -112,3 +113,33 @@ def test_an_option_without_effect_is_refused(
     )
     assert run.code == 1 and "Traceback" not in run.stderr
     assert f"Received: {received}" in run.stderr
+
+
+def test_a_pattern_finds_files_at_any_depth(files, run_recipe):
+    for folder in (
+        files / "tree",
+        files / "tree" / "a",
+        files / "tree" / "a" / "b",
+    ):
+        folder.mkdir()
+        (folder / "text.txt").write_text("the film was good .\n" * 9)
+    manifest = run_recipe(
+        "prepare_corpus",
+        train=files / "tree" / "**" / "*.txt",
+        output_dir=files / "out",
+    ).summary
+    assert manifest["train_documents"] == 3
+
+
+def test_pieces_are_no_words(files, run_recipe):
+    (files / "vocabulary.txt").write_text(
+        "\n".join([*text.SPECIAL_TOKENS, *(f"▁{n}" for n in range(9))]) + "\n"
+    )
+    run = run_recipe(
+        "prepare_corpus",
+        train=files / "valid.txt",
+        vocabulary=files / "vocabulary.txt",
+        output_dir=files / "out",
+    )
+    assert run.code == 1 and "Traceback" not in run.stderr
+    assert "give vocabulary.spm" in run.stderr

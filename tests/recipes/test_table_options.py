@@ -1,13 +1,16 @@
 """What the options of tables do to the rows, and that it is told."""
 
 import importlib.util
+from unittest import mock
 
 import pytest
 
 import ulmfit_keras
+from recipes import preparation
 from recipes import training
 from ulmfit_keras import data
 from ulmfit_keras import models
+from ulmfit_keras import text
 
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None,
@@ -226,3 +229,14 @@ def test_the_report_records_how_classes_are_balanced(
     assert "changed: classes balanced by: sampling" in run.stdout
     report = (tmp_path / "report.html").read_text("utf-8")
     assert "classes balanced by" in report and "sampling" in report
+
+
+def test_who_predicts_is_told_how_columns_are_joined(monkeypatch):
+    given = mock.Mock(clean=False, train="a.csv", text_column=["title", "body"])
+    monkeypatch.setattr(preparation, "FLAGS", given)
+    (note,) = preparation.prediction_notes()
+    assert "--text_column=title,body" in note and "join_fields" in note
+    joined = text.join_fields(["FIRST", "SECOND"])
+    assert joined.replace("\x1f", "\\u001f") in note
+    given.text_column = ["text"]
+    assert preparation.prediction_notes() == []

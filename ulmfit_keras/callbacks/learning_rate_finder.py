@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ulmfit_keras.callbacks.built_optimizer import build_optimizer
 from ulmfit_keras.callbacks.callback_list import callback_list
 from ulmfit_keras.callbacks.random_states import set_torch_random_states
 from ulmfit_keras.callbacks.random_states import torch_random_states
@@ -115,8 +116,7 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         model = self.model
-        if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+        build_optimizer(model)
         self.learning_rates, self.losses = [], []
         optimizer = innermost(model.optimizer)
         variables = model.variables + model.optimizer.variables
@@ -147,7 +147,8 @@ class LearningRateFinder(keras.callbacks.Callback):
         if not self._is_scheduled():
             model.optimizer.learning_rate = self._rate(len(self.losses))
         rate = ops.convert_to_numpy(model.optimizer.learning_rate)
-        self.learning_rates.append(float(rate))
+        # Where data end, Keras on TensorFlow begins a batch that is not there.
+        self.learning_rates[len(self.losses) :] = [float(rate)]
 
     def on_train_batch_end(self, batch, logs=None):
         self.losses.append(float(ops.convert_to_numpy(logs["loss"])))
@@ -161,6 +162,7 @@ class LearningRateFinder(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):
+        del self.learning_rates[len(self.losses) :]
         self._restore()
 
     def suggest(self):

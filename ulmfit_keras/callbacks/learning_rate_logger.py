@@ -8,6 +8,8 @@ class LearningRateLogger(keras.callbacks.Callback):
 
     `History`, `CSVLogger` and `TensorBoard` then keep it, also where a
     schedule sets it. Give it before the callbacks that are to see the value.
+    Of a `keras.optimizers.MultiOptimizer` it logs `learning_rate_NAME` for
+    each optimizer within, by its name.
 
     Example:
 
@@ -18,7 +20,14 @@ class LearningRateLogger(keras.callbacks.Callback):
     """
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs is not None:
-            logs["learning_rate"] = float(
-                keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-            )
+        if logs is None:
+            return
+        optimizer = self.model.optimizer
+        optimizers = {"learning_rate": optimizer}
+        if hasattr(optimizer, "optimizers"):
+            optimizers = {
+                f"learning_rate_{inner.name}": inner
+                for inner in optimizer.optimizers
+            }
+        for name, inner in optimizers.items():
+            logs[name] = float(keras.ops.convert_to_numpy(inner.learning_rate))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ulmfit_keras.callbacks.built_optimizer import build_optimizer
 from ulmfit_keras.callbacks.checkpoint_folder import CheckpointFolder
 from ulmfit_keras.callbacks.random_states import set_torch_random_states
 from ulmfit_keras.callbacks.random_states import torch_random_states
@@ -48,8 +49,9 @@ class ResumableTraining(keras.callbacks.Callback):
             it runs and where the time was up.
 
     Raises:
-        ValueError: at the start of `fit`, if the checkpoint is of another
-            model or optimizer, or none is whole.
+        ValueError: at the start of `fit`, if the model is not built, the
+            checkpoint is of another model, optimizer or other callbacks, or
+            none is whole.
 
     Example:
 
@@ -93,8 +95,7 @@ class ResumableTraining(keras.callbacks.Callback):
         self._history = []
         self._waiting = None
         model = self.model
-        if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
+        build_optimizer(model)
         saved = self.folder.load()
         if saved is None:
             return

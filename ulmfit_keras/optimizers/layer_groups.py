@@ -65,9 +65,19 @@ def layer_groups(model):
             "and freeze layers through the optimizer, not through "
             f"`layer.trainable`. Received: model={model}"
         )
-    if not any(map(_has_blocks, [model, *model.layers])):
+    # Only within a backbone: Keras numbers what is around it, too.
+    inner = {
+        id(layer)
+        for backbone in filter(_has_blocks, [model, *model.layers])
+        for layer in backbone.layers
+    }
+    blocks = [
+        i
+        for i, layer in enumerate(layers)
+        if id(layer) in inner and _is_block(layer)
+    ]
+    if not blocks:
         return _groups(model, [(layer.name, [layer]) for layer in layers])
-    blocks = [i for i, layer in enumerate(layers) if _is_block(layer)]
     starts = [*blocks, blocks[-1] + 1]
     groups = [
         ("embeddings", layers[: blocks[0]]),

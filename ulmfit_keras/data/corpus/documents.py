@@ -13,6 +13,7 @@ ones from any place on, so that several processes can share one.
 """
 
 import json
+import pathlib
 from typing import NamedTuple
 
 from ulmfit_keras.data.compression import DAMAGES
@@ -20,6 +21,7 @@ from ulmfit_keras.data.compression import compression
 from ulmfit_keras.data.compression import decompressed
 from ulmfit_keras.data.compression import refuse_binary
 from ulmfit_keras.data.errors import DataError
+from ulmfit_keras.data.text_files import file_format
 from ulmfit_keras.data.text_files import wide_encoding
 from ulmfit_keras.text.cleaning import to_valid_text
 
@@ -91,6 +93,9 @@ def detect_format(path, open_file=open_binary):
 
     Returns:
         `"text"`, `"wikiextractor"` or `"json"`.
+
+    Raises:
+        DataError: for JSON of another form, by the file's name.
     """
     with open_file(path) as raw, decompressed(path, raw) as file:
         for _, line in _checked_lines(path, file):
@@ -100,8 +105,18 @@ def detect_format(path, open_file=open_binary):
             if line.startswith(b"{") and line[1:].lstrip().startswith(b'"'):
                 return JSON_LINES
             if line:
+                _refuse_other_json(path, line)
                 break
     return TEXT
+
+
+def _refuse_other_json(path, line):
+    if file_format(pathlib.Path(path)) in (".json", ".jsonl", ".ndjson"):
+        raise DataError(
+            f"{path} must hold an object a line, for its name is that of "
+            "JSON; `jq -c .[]` makes lines of an array, `jq -c .` of objects. "
+            f"Received: a first line that begins with {line[:80]!r}"
+        )
 
 
 def _opens(line, form):

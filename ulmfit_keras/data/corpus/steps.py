@@ -1,5 +1,6 @@
 """The steps from corpus files to shards, shared out to processes."""
 
+import re
 import zlib
 
 from ulmfit_keras.data.corpus.counts import count_words_between
@@ -19,6 +20,8 @@ from ulmfit_keras.text.sentence_piece_training import train_sentencepiece
 RUN_BYTES = 1 << 25
 # SentencePiece takes some 0.1 GB of memory to learn from a million.
 _SAMPLE_WORDS = 3_000_000
+# Up to white space, where there is some.
+_PART = re.compile(r".{1,1000}(?=\s|$)|.{1,1000}", re.DOTALL)
 
 
 def tokenize_sources(split, sources, folder, join_ideographs, pool):
@@ -114,15 +117,17 @@ def learn_tokenizer(kind, sources, pieces, settings, pool):
 
 
 def _sample(sources, pieces):
-    """Documents to learn pieces of words from.
+    """Parts of documents to learn pieces of words from.
 
-    A document is in the sample by its checksum, wherever it stands.
+    A part is in the sample by its checksum, wherever it stands. They are
+    short, since a file without blank lines is a few documents only.
     """
     stride = -(-sum(piece["tokens"] for piece in pieces) // _SAMPLE_WORDS)
     for source in sources:
         for text in read_documents(source["path"]):
-            if zlib.crc32(text.encode("utf-8")) % stride == 0:
-                yield text
+            for part in _PART.findall(text):
+                if zlib.crc32(part.encode("utf-8")) % stride == 0:
+                    yield part
 
 
 def write_shards(
