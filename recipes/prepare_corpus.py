@@ -98,10 +98,11 @@ def _tokenizer():
 def _words(path):
     """The tokens of a vocabulary of words, a list of str."""
     from ulmfit_keras import text
+    from ulmfit_keras.convert.itos import num_pieces
 
     tokens = list(text.Vocabulary.load(path).tokens)
-    pieces = sum(token.startswith("▁") and len(token) > 1 for token in tokens)
-    if pieces > len(tokens) / 10:
+    pieces = num_pieces(tokens)
+    if pieces:
         raise ValueError(
             "--vocabulary must hold words, or be the model that cuts them: "
             "give vocabulary.spm, or the folder with both. Received: "

@@ -6,6 +6,7 @@ import numbers
 
 import keras
 
+from ulmfit_keras.callbacks.built_optimizer import build_optimizer
 from ulmfit_keras.callbacks.freezing import freeze_groups
 from ulmfit_keras.callbacks.retrace import retrace
 from ulmfit_keras.optimizers.discriminative_optimizer import (
@@ -127,8 +128,8 @@ class GradualUnfreezing(keras.callbacks.Callback):
                 f"Received: optimizer={self.model.optimizer}"
             )
         # TensorFlow traces a step again if variables were made in its trace.
-        if self.model.built and not self.model.optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
+        if self.model.built:
+            build_optimizer(self.model)
         self._stages = self._read_plan(self._optimizer.groups.names)
         self._starts = self._first_epochs(len(self._stages))
         self._stage = None

@@ -91,6 +91,16 @@ def read_itos(path):
     return list(tokens)
 
 
+def num_pieces(tokens):
+    """How many tokens begin a word of SentencePiece, 0 in a list of words.
+
+    Args:
+        tokens: list of str, of which a few may look like pieces by chance.
+    """
+    pieces = sum(t.startswith(_WORD_START) and len(t) > 1 for t in tokens)
+    return pieces if pieces > len(tokens) / 10 else 0
+
+
 def vocabulary_of(tokens):
     """The tokens of a foreign list in our order and spelling.
 
@@ -112,8 +122,8 @@ def vocabulary_of(tokens):
         CheckpointError: if no token stands for unknown words, or the list
             cannot be a vocabulary of words.
     """
-    pieces = sum(t.startswith(_WORD_START) and len(t) > 1 for t in tokens)
-    if pieces > len(tokens) / 10:
+    pieces = num_pieces(tokens)
+    if pieces:
         raise CheckpointError(
             "The tokens must be words. Those of a SentencePiece model need "
             "that model; read the weights without tokens, and make the ids "
